@@ -274,7 +274,7 @@ def _refuse_charges(sku: Sku, own: str) -> None:
 
 
 def _with_meter(sku: Sku) -> Sku:
-    """Where columns are missing (FOCUS without those of the provider): meter and subcategory from the product's words.
+    """Where columns are missing (FOCUS without those of the provider): category and meter from the product's words.
 
     A product is written `subcategory - meter - region`: "Virtual Machines Dsv5 Series - D4s v5 - EU West".
     """
@@ -283,8 +283,6 @@ def _with_meter(sku: Sku) -> Sku:
         by_name = parts and parts[0].startswith("Virtual Machines ") and "Licen" not in sku.product
         if by_name or (sku.service == "Virtual Machines" and (sku.size or _SIZES.fullmatch(sku.meter))):
             sku = sku._replace(category="Virtual Machines")
-    if not sku.subcategory and parts:
-        sku = sku._replace(subcategory=parts[0])
     if sku.meter or len(parts) < 2:
         return sku
     rest = parts[1:]

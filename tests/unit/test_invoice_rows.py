@@ -337,7 +337,8 @@ def test_operations_are_priced_by_rows_of_the_catalogue(read, region, price, sha
 
 def test_the_trusted_share_is_by_amount_at_list(read):
     """A licence by vCPU is an estimate; the VM and its disk are listed. Nothing rated: no share."""
-    assert read(vm(), DISK).trusted_share == 1.0
+    assert read(vm(), DISK, TRANSFER).trusted_share == 1.0
+    assert read(LICENSE, TRANSFER).trusted_share == 0.0
     mixed = read(vm(x_SkuMeterSubcategory="Dsv5 Series"), LICENSE)
     assert mixed.trusted_share == pytest.approx(5.52 / (5.52 + 4.416))
     assert read(TRANSFER).trusted_share is None

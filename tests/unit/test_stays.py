@@ -127,6 +127,20 @@ def test_counting_by_clock_hour_equals_cutting_every_stay_by_hand():
     assert hours.billed.total_h == pytest.approx(float(by_hand.sum()), abs=1e-5)
 
 
+def test_stays_as_levels_are_counted_from_their_clock_hour():
+    """From 20 to 100 minutes, 10 minutes into the clock hour: one VM from 50 to 90 minutes, 60 to 100 of its clock, else none."""
+    stays = recorded(("a", RUNNING, 3000.0, 5400.0), ("a", DEALLOCATED, 5400.0, 9000.0))
+    (hours,) = hours_of_stays(
+        stays, get_policy("2018-08"), (to_ticks(1200.0), to_ticks(6000.0)), into_hour=to_ticks(600.0), levels=True
+    )
+    level = hours.level
+    assert (level.ticks.tolist(), level.number.tolist(), level.end) == (
+        [to_ticks(each) for each in (1800.0, 3600.0, 6000.0)], [0, 1, 0], to_ticks(6600.0),
+    )  # fmt: skip
+    assert hours.billed.hourly.tolist() == [0.0, pytest.approx(2 / 3)]
+    assert hours_of_stays(stays, get_policy("2018-08"), (0, to_ticks(9000.0)))[0].level is None
+
+
 COMMITMENTS = (
     Reservation(name="ri", size=D4, quantity=7, term="1y", region=REGION),
     SavingsPlan(name="sp", hourly_usd=0.4, term="3y"),
