@@ -17,7 +17,6 @@ from sim.studies.backtest import over_period
 from sim.studies.closed_forms import verify
 from sim.studies.compare import compare
 from sim.studies.constraints import UNDECIDED, parse_constraint
-from sim.studies.purchase import best_commitment
 from sim.studies.recommend import recommend
 from sim.studies.sizing import size
 
@@ -112,30 +111,6 @@ def test_a_fleet_that_never_differs_is_known_at_the_first_look(day: sim.Scenario
 
 
 # --- purchases
-
-
-def test_the_newsvendor_knows_one_size_and_one_commitment_only(day: sim.Scenario) -> None:
-    """With others the best quantity is searched, and there is nothing to compare it with."""
-    one = sim.from_dict({**DAY, "commitment": [RESERVED]})
-    assert best_commitment(one, "ri", replications=2, engine="simpy").newsvendor == 2
-    other_size = {"name": "db", "count": 1, "size": "Standard_E4s_v5"}
-    mixed = sim.from_dict({**DAY, "group": [*DAY["group"], other_size], "commitment": [RESERVED]})
-    found = best_commitment(mixed, "ri", replications=2, engine="simpy")
-    assert (found.best, found.newsvendor) == (2, None)
-    plan = {"name": "plan", "kind": "savings-plan", "hourly": 0.0, "term": "1y"}
-    two = sim.from_dict({**DAY, "commitment": [RESERVED, plan]})
-    assert best_commitment(two, "ri", replications=2, engine="simpy").newsvendor is None
-
-
-def test_a_savings_plan_covers_a_fleet_that_never_changes() -> None:
-    """Bought is what its VMs cost an hour at the plan's price, to the cent."""
-    plan = {"name": "plan", "kind": "savings-plan", "hourly": 0.0, "term": "1y"}
-    scenario = sim.from_dict({**DAY, "commitment": [plan]})
-    found = best_commitment(scenario, "plan", replications=2, engine="simpy")
-    price = scenario.catalogue().find_price("Standard_D4s_v5", "westeurope", "savings_plan_1y")
-    assert price is not None
-    assert found.best == pytest.approx(2 * price.per_h, abs=0.011)
-    assert found.saving.mean > 0
 
 
 def test_hours_that_are_cut_to_minutes_are_said_to_count_to_the_second() -> None:
