@@ -133,7 +133,7 @@ class Invoice:
 
     def rate_hours(self, commitments: Sequence[Commitment] = ()) -> Rating | None:
         """The bill of the rated hours, with commitments; None where no row has any or no price could be converted."""
-        if not self._used or self.rate is None or self.start is None:
+        if self.start is None or self.rate is None:
             return None
         hours = tuple(_count_hours(self._used, self.start, round(self.end_s / SECONDS_PER_HOUR)))
         window = np.ones(len(hours[0].billed.hourly))
@@ -249,7 +249,7 @@ def _count_hours(charges: Sequence[Charge], start: datetime, hours: int) -> Iter
         begin = (row.start - start).total_seconds() / SECONDS_PER_HOUR
         end = (row.end - start).total_seconds() / SECONDS_PER_HOUR
         first, last = int(begin), min(hours, math.ceil(end))
-        edges = np.clip(np.arange(first, last + 1, dtype=np.float64), begin, end)
+        edges = np.clip(np.arange(first, last + 1), begin, end)
         part = np.diff(edges) * (used_h / (end - begin))
         kinds = counters.setdefault(key, {name: np.zeros(hours) for name in ("billed", "licensed", "existing")})
         for name in meter.counts:

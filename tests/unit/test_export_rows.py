@@ -215,6 +215,34 @@ def test_a_scan_counts_rows_days_and_subscriptions(tmp_path: Path) -> None:
         assert scan_export(tmp_path / "export.csv", seen).format == "azure-amortized"
 
 
+@pytest.mark.parametrize("column", ["SubAccountId", "SubscriptionId", "SubscriptionGuid"])
+def test_a_scan_knows_a_subscription_under_each_of_its_columns_names(tmp_path: Path, column: str) -> None:
+    """Of FOCUS, of enterprise and customer agreements, and of pay as you go."""
+    read(tmp_path, {"Date": "2024-09-17", column: "/subscriptions/A", "Cost": "1"})
+    seen = Recognised(
+        kind="cost-export", words="", format="azure", columns=("date", column.lower(), "cost"), delimiter=","
+    )
+    assert scan_export(tmp_path / "export.csv", seen).days == {("a", DAY["start"].date())}
+
+
+def test_a_scan_of_dates_that_nobody_can_read_has_none(tmp_path: Path) -> None:
+    """The rows are there; a last day is that of the charge periods where they have ends."""
+    read(tmp_path, {"Date": "teatime", "Cost": "1"})
+    seen = Recognised(kind="cost-export", words="", format="azure", columns=("date", "cost"), delimiter=",")
+    found = scan_export(tmp_path / "export.csv", seen)
+    assert (found.rows, found.start, found.end, found.days) == (1, None, None, frozenset())
+    read(tmp_path, {"ChargePeriodStart": "2024-09-17", "ChargePeriodEnd": "2024-09-20", "BilledCost": "1"})
+    seen = Recognised(
+        kind="cost-export",
+        words="",
+        format="focus-1.0",
+        columns=("chargeperiodstart", "chargeperiodend", "billedcost"),
+        delimiter=",",
+    )
+    found = scan_export(tmp_path / "export.csv", seen)
+    assert (found.start, found.end, found.format) == (DAY["start"], datetime(2024, 9, 20, tzinfo=UTC), "focus-1.0")
+
+
 def test_a_row_shorter_than_the_header_says_nothing_in_its_last_cells(tmp_path: Path) -> None:
     """As spreadsheets cut them: by one cell, or by all that are empty."""
     (tmp_path / "export.csv").write_text(

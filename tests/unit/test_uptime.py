@@ -88,6 +88,43 @@ def test_groups_share_an_availability_set() -> None:
     assert row.credit_usd == pytest.approx({"a": 10.0, "b": 30.0})
 
 
+def test_what_is_in_no_set_is_a_deployment_by_its_own_group() -> None:
+    """Two groups without a set are two rows; a group over two zones is its own deployment whatever its set, and so is a spot one."""
+    up = [(0, 0, MONTH, False), (1, 0, MONTH, False)]
+    fleet = [
+        watched("a", *up), watched("b", *up), watched("c", *up, availability_set="s", zones=2), watched("d", *up, availability_set="s", zones=1),
+        watched("e", *up, availability_set="s", rated={"priority": "spot"}), watched("f", *up, availability_set="s"),
+    ]  # fmt: skip
+    found = {
+        row.name: (row.deployment, row.deployments, sorted(row.credit_usd))
+        for row in fleet_uptime(fleet, JUNE, (0, MONTH * MINUTE))
+    }
+    single = Deployment.SINGLE_PREMIUM
+    assert found == {
+        "a": (single, 2, ["a"]), "b": (single, 2, ["b"]), "c": (Deployment.ZONES, 1, ["c"]), "e": (Deployment.SPOT, 2, ["e"]),
+        "s": (Deployment.AVAILABILITY_SET, 1, ["d", "f"]),
+    }  # fmt: skip
+
+
+def test_a_vm_that_was_there_for_a_part_of_a_month_counts_for_that_part() -> None:
+    """VM 0 for ten days, down for one; VM 1 from the 21st on, up: 20 days deployed, the worst at 90 %, in June; 1 July not at all."""
+    day = 24 * 60
+    spans = [(0, 0, 9 * day, False), (0, 9 * day, 10 * day, True), (1, 20 * day, 30 * day, False)]
+    (row,) = fleet_uptime([watched("a", *spans, fee_usd=200.0)], JUNE, (0, 31 * day * MINUTE))
+    assert (row.month, row.name, row.deployments, row.deployed_min, row.down_min) == ("2026-06", "a", 2, 20 * day, day)
+    assert (row.uptime, row.worst, row.breaches) == (pytest.approx(0.95), pytest.approx(0.9), 1)
+    assert row.credit_usd == {"a": pytest.approx(100.0)}  # below 95 %: all of the fee of its half of the time
+    (zones,) = fleet_uptime([watched("a", *spans, zones=3, fee_usd=200.0)], JUNE, (0, 31 * day * MINUTE))
+    assert (zones.deployed_min, zones.down_min, zones.uptime, zones.worst, zones.breaches) == (
+        20 * day,
+        day,
+        0.95,
+        0.95,
+        1,
+    )
+    assert zones.credit_usd == {"a": pytest.approx(50.0)}  # exactly 95 % is below 99 %, not below 95 %
+
+
 def test_months_are_calendar_months_and_spot_has_no_sla() -> None:
     """A window from mid-June to mid-July: two rows; for spot VMs there is an uptime but no credit."""
     half = MONTH / 2

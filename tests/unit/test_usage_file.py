@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from sim.billing.meters import RatedGroup
 from sim.billing.stays import Stay, stays_of
 from sim.billing.usage_file import StayFile, read_stays
-from sim.errors import UsageError
+from sim.errors import Fault, UsageError
 from sim.lifecycle.power import PowerState
 
 D4 = "Standard_D4s_v5"
@@ -132,6 +133,42 @@ def test_a_wrong_cell_is_named_with_its_line(tmp_path: Path, text: str, message:
     """File, line, column, and what would be right."""
     with pytest.raises(UsageError, match=message):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "fault"),
+    [
+        ("public_ip", "maybe", Fault(field="public_ip", problem="'maybe' is neither true nor false", hint="true or false", value="maybe")),
+        ("state", "asleep", Fault(field="state", problem="'asleep' is no power state", value="asleep", hint="one of "
+            "creating, starting, running, stopping, stopped, deallocating, deallocated, hibernated")),
+        ("start", "teatime", Fault(field="start", problem="'teatime' is no instant", value="teatime", hint="ISO 8601 like 2026-01-05T08:00:00Z, or seconds")),
+        ("start", "1969-12-31", Fault(field="start", problem="'1969-12-31' is no instant of a cloud VM", value="1969-12-31", hint="years run from 1970 to 2199")),
+        ("end", "3162240001", Fault(field="end", problem="3162240001 s is too long", value="3162240001", hint="at most 3162240000 s, a hundred years")),
+        ("vm", " ", Fault(field="vm", problem="is empty", value="", hint="give one")),
+    ],
+)  # fmt: skip
+def test_a_wrong_cell_is_a_fault_with_its_value_and_what_would_be_right(
+    tmp_path: Path, header: str, cells: str, fault: Fault
+) -> None:
+    """All of it, in the third line of the file."""
+    row = {"vm": "a", "state": "running", "start": "0", "end": "1", "size": "D4", "public_ip": "no"}
+    lines = [",".join(row), ",".join(row.values()), ",".join((row | {header: cells}).values())]
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, "\n".join(lines) + "\n")
+    (found,) = caught.value.faults
+    assert found == replace(fault, file=found.file, line=3)
+    assert found.file.endswith("stays.csv")
+
+
+@pytest.mark.parametrize(
+    ("cell", "means"),
+    [("true", True), ("Yes", True), ("1", True), ("FALSE", False), ("no", False), ("0", False), (" ", False)],
+)
+def test_a_flag_is_one_of_these_words(tmp_path: Path, cell: str, means: bool) -> None:
+    """Of all three flags."""
+    for name in ("hybrid_benefit", "public_ip", "keeps_disks"):
+        (group,) = read(tmp_path, f"vm,state,start,end,size,{name}\na,running,0,1,{D4},{cell}\n").stays.groups
+        assert getattr(group, name) is means
 
 
 def test_the_longest_time_and_the_first_and_last_year_are_allowed(tmp_path: Path) -> None:
