@@ -238,11 +238,11 @@ add_meter(
 def running_cost(catalogue: Catalogue, group: RatedGroup, hourly: Hourly, spot_steps: SpotSteps | None) -> float:
     """What Running for these hours costs in all, as you go: the meters that count them (compute and licence). USD."""
     paid = []
+    steps = spot_steps if group.priority == "spot" else None
     for kind in METERS.values():
         for _, price in kind.prices(catalogue, group) if kind.has_size else ():
-            is_stepped = kind.kind == "compute" and group.priority == "spot" and spot_steps is not None
-            if is_stepped and spot_steps is not None:
-                paid.append(math.fsum(hourly * spot_steps.hourly(price, len(hourly))))
+            if steps is not None and kind.kind == "compute":
+                paid.append(math.fsum(hourly * steps.hourly(price, len(hourly))))
             else:
                 paid.append(_ticked_h(hourly) * price)
     return math.fsum(paid)

@@ -180,6 +180,7 @@ def test_what_is_no_date_is_no_period(tmp_path: Path, date: str) -> None:
     """The row is kept, with its cost."""
     (row,) = read(tmp_path, {"Date": date, "Cost": "5"})
     assert (row.problem, row.cost) == (f"{date!r} to '' is no period", 5.0)
+    assert (row.start, row.end) == (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
 
 
 def test_a_row_years_from_the_others_has_a_wrong_date(tmp_path: Path) -> None:
