@@ -208,6 +208,19 @@ def test_the_used_part_of_a_price_is_shared_by_what_each_took_of_it() -> None:
     assert effective_shares(rated((0.0, 0.0), ri)) == {}
 
 
+def test_what_a_free_reservation_pays_costs_nothing() -> None:
+    """At a price of 0 it is bought and used all the same: a row for the VM and one for the empty unit of each hour, of no cost."""
+    catalogue = CATALOGUE.with_overrides(REGION, {D4: {"reservation_3y": 0.0}})
+    room, ri = CapacityReservation(name="room", size=D4, quantity=2, region=REGION), Reservation(name="ri", size=D4, quantity=2, term="3y", region=REGION)  # fmt: skip
+    rating = rate_in_full(rated((1.0, 1.0)).hours, np.ones(2), catalogue, (room, ri), start=START)
+    used = [row for row in rows_of(rating) if row.get("CommitmentDiscountStatus") == "Used"]
+    assert [(row["ResourceId"], row["EffectiveCost"], row["ListCost"]) for row in used] == [
+        ("web", "0.000000000", "0.230000000"), ("web", "0.000000000", "0.230000000"),
+        ("room", "0.000000000", "0.230000000"), ("room", "0.000000000", "0.230000000"),
+    ]  # fmt: skip
+    assert effective_shares(rating) == {}
+
+
 @pytest.mark.parametrize(
     ("nano", "written"),
     [(0, "0.000000000"), (-1, "-0.000000001"), (1_000_000_000, "1.000000000"), (-12_345_678_901, "-12.345678901")],
