@@ -252,22 +252,25 @@ def group_prices(catalogue: Catalogue, group: RatedGroup) -> Mapping[str, Prices
     """The prices of one group by kind of meter; raises CatalogueError for a price that the catalogue lacks."""
     found = {name: kind.prices(catalogue, group) for name, kind in METERS.items()}
     for name, prices in found.items():
-        if not all(map(_is_price, prices)):
-            raise _broken(name, "prices", prices, "(detail, USD per unit)")
+        if not isinstance(prices, list | tuple) or not all(map(_is_price, prices)):
+            raise _broken(name, "prices", prices, "(detail, USD per unit from 0 on)")
     return found
 
 
 def _is_price(price: object) -> bool:
-    return (
-        isinstance(price, tuple) and len(price) == 2 and isinstance(price[0], str) and isinstance(price[1], float | int)
-    )
+    if not isinstance(price, tuple) or len(price) != 2 or not isinstance(price[0], str):
+        return False
+    return isinstance(price[1], float | int) and 0.0 <= price[1] < math.inf
 
 
 def checked_lines(kind: MeterKind, metered: Metered) -> list[BillLine]:
     """The lines of a kind. Raises PlugInError where a plug-in gives something else."""
     lines = kind.lines(kind, metered)
-    if not all(isinstance(each, BillLine) for each in lines):
+    if not isinstance(lines, list) or not all(isinstance(each, BillLine) for each in lines):
         raise _broken(kind.kind, "lines", lines, "BillLine")
+    for each in lines:
+        if each.kind != kind.kind or not 0.0 <= each.quantity < math.inf:
+            raise _broken(kind.kind, "lines", each, f"lines {kind.kind}.<detail>, each of a quantity from 0 on")
     return lines
 
 

@@ -67,13 +67,14 @@ def merge(
     from sim.runs.atomic_write import check_folder
     from sim.runs.options import whole_run
     from sim.runs.results import read
-    from sim.runs.shards import merge
+    from sim.runs.shards import check_goal, merge
 
     count = options.replications_of(replications)
     with terminal.working(f"merging {len(shards)} shards", quiet=shared.silent):
         result = merge(shards, None if count is None else whole_run(count), files)
         folder = folder_for(shared, result.scenario.name, "run")
         check_folder(folder)
+        check_goal(folder, shards)
         keep_other_result(folder, "run", shared)
         result.write(folder)
     _show(read(folder), shared)

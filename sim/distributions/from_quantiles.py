@@ -17,6 +17,7 @@ from sim.errors import PlugInError
 HALVINGS = 200  # of an interval, until it is as short as numbers allow
 NODES = 24  # of the quadrature in each octave of the distance to an end
 LEAST_P = 2.0 ** -(BITS + 1)  # of a draw
+BELOW_ONE = 1.0 - LEAST_P
 
 
 class FromQuantiles(Distribution):
@@ -24,7 +25,7 @@ class FromQuantiles(Distribution):
 
     `quantile(u, q)` gives the duration with the share *u* of durations below it and *q* = 1 - *u* above: a pure function on arrays
     of numbers above 0 and below 1; finite, not negative, not falling, and smooth: where it has a jump or a kink, mix several.
-    Near the longest durations use *q*: 1 - *u* has no digits left there.
+    Near the longest durations use *q*, near the shortest *u*: 1 - *u* and 1 - *q* have no digits left there.
     """
 
     __slots__ = ()
@@ -48,7 +49,8 @@ class FromQuantiles(Distribution):
         return float(self._at(True, np.array([LEAST_P]))[0]), float(self._at(False, np.array([LEAST_P]))[0])
 
     def _at(self, lower: bool, p: Floats) -> Floats:
-        return np.asarray(self.quantile(p, 1.0 - p) if lower else self.quantile(1.0 - p, p), dtype=np.float64)
+        other = np.minimum(1.0 - p, BELOW_ONE)
+        return np.asarray(self.quantile(p, other) if lower else self.quantile(other, p), dtype=np.float64)
 
     def _cdf(self, x: Floats) -> Floats:
         points = np.ravel(np.asarray(x, dtype=np.float64))
@@ -108,15 +110,21 @@ def check_quantiles(distribution: Distribution) -> None:
     p = 2.0 ** -np.arange(1.0, BITS + 2)
     u, q = np.concatenate([p[::-1], 1.0 - p]), np.concatenate([1.0 - p[::-1], p])
     try:
-        at = np.asarray(distribution.quantile(u, q))
+        at, again = (np.asarray(distribution.quantile(u, q)) for _ in range(2))
         hash(distribution)
-    except (TypeError, AttributeError) as wrong:
+    except (OverflowError, FloatingPointError):  # of these parameters
+        raise
+    except Exception as wrong:
         raise PlugInError(
-            f"distribution {name}: {wrong}; it is a frozen dataclass, and quantile(u, q) takes arrays"
+            f"distribution {name}: {type(wrong).__name__}: {wrong}; it is a frozen dataclass, and quantile(u, q) takes arrays"
         ) from wrong
     if at.shape != u.shape or at.dtype != np.float64:
         raise PlugInError(
             f"distribution {name}: quantile(u, q) returned {at.dtype} of shape {at.shape}; it gets float64 of shape {u.shape}, and returns so"
+        )
+    if not np.array_equal(at, again, equal_nan=True):
+        raise PlugInError(
+            f"distribution {name}: quantile(u, q) returned other durations when it was asked again; it is a pure function"
         )
     if not (np.isfinite(at) & (at >= 0.0)).all() or (np.diff(at) < 0.0).any():
         raise ValueError(
@@ -124,5 +132,6 @@ def check_quantiles(distribution: Distribution) -> None:
         )
     if quantile_table(distribution).error > 1.0:
         raise ValueError(
-            "its quantile function has a jump or a kink, or is too steep, and can't be drawn; mix several distributions"
+            "its quantile function has a jump or a kink, is too steep, or loses digits near an end (u near 0 where it is computed "
+            "from q, q near 0 from u), and can't be drawn; mix several distributions, or use the smaller of u and q"
         )

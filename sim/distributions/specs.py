@@ -15,6 +15,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, mod
 
 from sim.distributions import kinds
 from sim.distributions.from_quantiles import check_quantiles
+from sim.errors import PlugInError
 from sim.fields.registry import Registry
 from sim.fields.samples import read_samples
 from sim.fields.types import NotNegative, Positive, PositiveSeconds, Seconds, Section, Share, Text, rebuild_sections
@@ -38,7 +39,12 @@ class Spec(Section):
         parameters = {key: getattr(self, key) for key in type(self).model_fields.keys() - Spec.model_fields - {"dist"}}
         if self.is_ordered:
             _check_order(**{key: parameters[key] for key in type(self).model_fields if key in parameters})
-        return type(self).made(**parameters)
+        made: object = type(self).made(**parameters)
+        if not isinstance(made, kinds.Distribution):
+            raise PlugInError(
+                f"distribution {type(self).__module__}.{type(self).__name__}: made(...) gave {made!r}; it gives a Distribution"
+            )
+        return made
 
     @model_validator(mode="after")
     def _build(self, info: ValidationInfo) -> Self:
@@ -74,7 +80,10 @@ SPECS: Registry[type[Spec]] = Registry("distribution", base=Spec, own=("made",))
 
 def add_distribution(spec: type[AnySpec]) -> type[AnySpec]:
     """A decorator that registers a distribution under the word that its key `dist` takes."""
-    (name,) = get_args(spec.model_fields["dist"].annotation)
+    words = get_args(spec.model_fields["dist"].annotation) if "dist" in spec.model_fields else ()
+    if len(words) != 1:
+        raise PlugInError(f'distribution {spec.__module__}.{spec.__name__}: it needs a field `dist: Literal["name"]`')
+    (name,) = words
     SPECS.add(name, spec)
     return spec
 

@@ -1,5 +1,6 @@
 """What every engine starts from, and what it returns."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from sim.distributions import streams
 from sim.engines.count_steps import SteppedRequests, stepped_requests
 from sim.errors import PlugInError
+from sim.fields.registry import is_ours, name_of
 from sim.model.demand import Calendar, Demand, EdgeContext, RequestContext
 from sim.model.demand.base import OwnEdges
 from sim.model.plan import FleetPlan, GroupPlan
@@ -108,7 +110,10 @@ class GroupSetup:
         """The births that demand asks for, without later steps of the number of VMs."""
         if self.plan.part_of:
             return iter(())  # they are requested in the run
-        return self.plan.demand.request_times(self.request_context)
+        demand = self.plan.demand
+        if is_ours(type(demand).__module__):
+            return demand.request_times(self.request_context)
+        return _checked_requests(demand, self.request_context)
 
     @property
     def expected_vms(self) -> float:
@@ -149,17 +154,44 @@ def _of_every_replication(same: _Same, takes_requests: bool) -> list[dict[str, A
         machine = compile_state_machine(
             group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled or bool(group.behaviours)
         )
-        calendar: object = group.demand.calendar(plan.start, plan.horizon_s)
-        if not isinstance(calendar, Calendar | None):
-            of = type(group.demand)
-            raise PlugInError(
-                f"{of.__module__}.{of.__name__}: calendar(...) returned {calendar!r}; it returns a Calendar, or None"
-            )
+        calendar = _checked_calendar(group.demand, group.demand.calendar(plan.start, plan.horizon_s))
         found.append({
             "index": index, "plan": group, "state_machine": machine, "table": machine.move_table(),
             "calendar": calendar, "start": plan.start, "horizon_s": plan.horizon_s, "kept": {},
         })  # fmt: skip
     return found
+
+
+def _checked_calendar(demand: Demand, calendar: object) -> Calendar | None:
+    """What `Demand.calendar` returned. Raises PlugInError where it isn't what it is to be: an engine would wait for ever for NaN."""
+    where = f"{name_of(demand)}: calendar(...) returned"
+    if not isinstance(calendar, Calendar | None):
+        raise PlugInError(f"{where} {calendar!r}; it returns a Calendar, or None")
+    if calendar is not None and not _are_instants(np.array(calendar.edges_s)):
+        shown = f"{calendar.edges_s[:6]!r}{' ...' if len(calendar.edges_s) > 6 else ''}"
+        raise PlugInError(f"{where} the edges {shown}; they are seconds from 0 on, in order")
+    return calendar
+
+
+def _are_instants(found: NDArray[Any], horizon_s: float = math.inf) -> bool:
+    """Whether these are seconds from 0 on, finite and before the horizon, in order."""
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "iuf"):
+        return False
+    return bool(((found >= 0.0) & (found < horizon_s)).all() and (np.diff(found) >= 0.0).all())
+
+
+def _checked_requests(demand: Demand, context: RequestContext) -> Iterator[NDArray[np.float64]]:
+    """What `Demand.request_times` of a plug-in yields, which both engines take as it is. Raises PlugInError."""
+    last_s = 0.0
+    for block in demand.request_times(context):
+        is_block = isinstance(block, np.ndarray) and block.dtype == np.float64
+        if not is_block or not _are_instants(np.append(last_s, block), context.horizon_s):
+            raise PlugInError(
+                f"{name_of(demand)}: request_times(...) gave {block!r}; it gives arrays (float64) of seconds from 0 on, "
+                f"before the horizon of {context.horizon_s:g} s, in order"
+            )
+        last_s = float(block[-1]) if len(block) else last_s
+        yield block
 
 
 def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool = False) -> list[GroupSetup]:

@@ -12,7 +12,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sim.fields.registry import Registry
+from sim.fields.registry import DOTTED, Registry
 
 TomlValue = str | int | float | bool | Mapping[str, str | float]
 
@@ -214,7 +214,7 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
     }
 )
 
-DEFAULTS: Registry[Sourced] = Registry("default")
+DEFAULTS: Registry[Sourced] = Registry("default", names=DOTTED)
 """Every default by its dotted place in the scenario file; a concept of a user's own adds its rows."""
 
 for _key, _sourced in _ROWS.items():

@@ -15,7 +15,7 @@ from typing import Any
 
 from sim.fields.messages import list_words
 from sim.fields.numbers import Scale, between, hours_scale, money_scale, percent, plain, signed
-from sim.fields.registry import Registry
+from sim.fields.registry import DOTTED, Registry
 
 LOWER, HIGHER = "lower", "higher"  # which direction of a metric is better
 NEARLY = 0.001  # of a share to 0 or 1
@@ -154,7 +154,7 @@ class Metric:
         return Form(label=self.label, scale=Scale(unit="VMs" if self.unit is Unit.VMS else "", decimals=decimals))
 
 
-METRICS = Registry[Metric]("metric", base=Metric)
+METRICS = Registry[Metric]("metric", base=Metric, names=DOTTED)
 PRETAX = "list prices are without tax"
 """Microsoft, *Azure rate card resources* (Partner Center): all rates are pretax."""
 

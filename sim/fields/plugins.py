@@ -24,13 +24,24 @@ def load_plugins() -> None:
     if not _any_installed():
         return
     for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+        package = f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.value
         try:
             point.load()
         except (Exception, SystemExit) as wrong:
-            package = f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.value
+            said = f"{type(wrong).__name__}: {' '.join(str(wrong).split())}"
             raise InputError(
-                f"plug-in {point.name} of {package} can't be loaded ({type(wrong).__name__}: {wrong}); mend or uninstall it"
+                f"plug-in {point.name} of {package} can't be loaded ({said}); mend or uninstall it"
             ) from wrong
+        if not _adds(point.module):
+            raise InputError(
+                f"plug-in {point.name} of {package} adds nothing: its entry point {point.value!r} is to name a module that adds to a "
+                "registry when it is imported; a function is not called"
+            )
+
+
+def _adds(module: str) -> bool:
+    """Whether a module, or another of its package, has added something."""
+    return any(each.partition(".")[0] == module.partition(".")[0] for each in SOURCES)
 
 
 def _any_installed() -> bool:
@@ -89,7 +100,7 @@ def blamed(error: BaseException) -> str:
     found, trace = "", error.__traceback__
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", ""))
-        if module in SOURCES or any(module.partition(".")[0] == each.partition(".")[0] for each in SOURCES):
+        if _adds(module):
             package, number = _package_of(module, packages_distributions())
             found = f"{module}, line {trace.tb_lineno}{f' ({package} {number})' if package else ''}"
         trace = trace.tb_next

@@ -1,9 +1,10 @@
 """Registries: the members of one kind of thing (demand kinds, meters, metrics ...) by name, each added by its own module."""
 
 import hashlib
+import re
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import getattr_static
 from pathlib import Path
@@ -12,6 +13,10 @@ from typing import Any, ClassVar, TypeVar
 from sim.errors import PlugInError
 
 T = TypeVar("T")
+NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
+"""What a plug-in's member may be called: a file, an option and a table can hold it."""
+DOTTED = re.compile(r"[A-Za-z][\w.<>-]*", re.ASCII)
+"""The same where names have parts, as those of metrics; <> is a placeholder."""
 
 
 SOURCES: dict[str, str] = {}
@@ -33,10 +38,20 @@ class Registry(Mapping[str, T]):
 
     every: ClassVar[list["Registry[Any]"]] = []
 
-    def __init__(self, kind: str, *, base: type | None = None, own: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        kind: str,
+        *,
+        base: type | None = None,
+        own: Sequence[str] = (),
+        taken: Collection[str] = (),
+        names: re.Pattern[str] = NAME,
+    ) -> None:
         self.kind = kind
         self.base = base  # of every member, or its class
         self.own = own  # what a plug-in's member has, and not from its base
+        self.taken = taken  # names with a meaning of their own, which are no members
+        self.names = names  # of a plug-in's members
         self._members: dict[str, T] = {}
         self.origins: dict[str, str] = {}  # module that added each member
         self.every.append(self)
@@ -46,13 +61,17 @@ class Registry(Mapping[str, T]):
     def add(self, name: str, member: T) -> T:
         """Register a member and return it; ValueError: the name is taken; PlugInError: by a plug-in, or a plug-in's member lacks something."""
         module, globals_of_module = _adding_module()
+        if not is_ours(module):
+            self._check_name(name, module)
         if name in self._members:
             own, other = sorted(
-                (self.origins[name], module), key=_is_ours
+                (self.origins[name], module), key=is_ours
             )  # a plug-in may come before the module that it repeats
             said = f"{self.kind} {name!r} of {own} is registered twice; the other is of {other}"
-            raise ValueError(said) if _is_ours(own) else PlugInError(said)
-        if not _is_ours(module):
+            if own == other and not is_ours(own):
+                said += ": a module can't be imported again, not even after a failed import; start Python anew"
+            raise ValueError(said) if is_ours(own) else PlugInError(said)
+        if not is_ours(module):
             self._check(f"{self.kind} {name!r} of {module}", name, member)
             note_source(module, globals_of_module.get("__file__"))
         self._members[name] = member
@@ -61,6 +80,16 @@ class Registry(Mapping[str, T]):
         for watcher in self._watchers:
             watcher(name, member)
         return member
+
+    def _check_name(self, name: object, module: str) -> None:
+        """Raise PlugInError for a name that a file, an option or a table couldn't hold, or that means something already."""
+        if not isinstance(name, str) or not self.names.fullmatch(name):
+            more = ", '.' and a placeholder in <>" if self.names is DOTTED else ""
+            raise PlugInError(
+                f"{self.kind} {name!r} of {module}: a name is a letter, then letters, digits, '_', '-'{more}"
+            )
+        if name in self.taken:
+            raise PlugInError(f"{self.kind} {name!r} of {module}: {name!r} means something already; take another name")
 
     def _check(self, which: str, name: str, member: Any) -> None:
         """Raise PlugInError unless a plug-in's member is what it is to be, and has what it needs."""
@@ -105,8 +134,14 @@ class Registry(Mapping[str, T]):
         return len(self._members)
 
 
-def _is_ours(module: str) -> bool:
+def is_ours(module: str) -> bool:
+    """Whether a module, by its name, is of this package, and not a plug-in."""
     return module.partition(".")[0] == "sim"
+
+
+def name_of(member: object) -> str:
+    """Module and class of what a plug-in made."""
+    return f"{type(member).__module__}.{type(member).__qualname__}"
 
 
 def _adding_module() -> tuple[str, dict[str, Any]]:
@@ -129,14 +164,16 @@ def note_source(module: str, file: str | None) -> str:
 def _source_digest(module: str, file: str | None) -> str:
     """SHA-256 of a module's file; of every file of the whole package, data included, if it is part of one.
 
-    Where there is no file (a notebook), of a random number: no result of another process may pass for one of this.
+    In a zip file, of that file. Where there is no file (a notebook), of a random number: no result of another process may
+    pass for one of this.
     """
     if file is None:
         return hashlib.sha256(secrets.token_bytes(32)).hexdigest()
     path, depth = Path(file), module.count(".") + (Path(file).stem == "__init__")
     found = hashlib.sha256()
     inside = sorted(path.parents[depth - 1].rglob("*")) if depth else [path]
-    for each in inside:
-        if each.is_file() and each.suffix != ".pyc":
-            found.update(f"{each.name}\0".encode() + each.read_bytes())
-    return found.hexdigest()
+    files = [each for each in inside if each.is_file() and each.parent.name != "__pycache__"]
+    files = files or [each for each in path.parents if each.is_file()]  # an archive
+    for each in files:
+        found.update(f"{each.name}\0".encode() + each.read_bytes())
+    return found.hexdigest() if files else hashlib.sha256(secrets.token_bytes(32)).hexdigest()

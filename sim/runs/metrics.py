@@ -317,6 +317,10 @@ def metrics_of(rated: RatedUsage) -> dict[str, float]:
     if unknown:
         raise AssertionError(f"counted without a row in the registry of metrics: {', '.join(sorted(unknown))}")
     for name, top, bottom in ratios:
+        if not {top, bottom} <= found.keys():
+            raise PlugInError(
+                f"metric {name}: is {top} over {bottom}, and there is no {top if top not in found else bottom}"
+            )
         found[name] = found[top] / found[bottom] if found[bottom] else math.nan
     return found
 
@@ -330,12 +334,21 @@ def _computed(row: Metric, rated: RatedUsage) -> Any:
         found = row.compute(rated)
     except Exception as wrong:
         raise PlugInError(f"metric {row.name} of {module} failed ({type(wrong).__name__}: {wrong})") from wrong
-    if row.is_pattern and isinstance(found, Mapping):
-        return {word: float(value) for word, value in found.items()}
-    if found is None or (isinstance(found, float | int | np.number) and not row.is_pattern):
-        return None if found is None else float(found)
-    expected = "a mapping from words to numbers" if row.is_pattern else "a number, or None"
-    raise PlugInError(f"metric {row.name} of {module} gave {found!r}; it gives {expected}")
+    if found is None:
+        return None
+    figures = found if row.is_pattern else {"": found}
+    if not isinstance(figures, Mapping) or not all(
+        isinstance(each, float | int | np.number) for each in figures.values()
+    ):
+        expected = "a mapping from words to numbers" if row.is_pattern else "a number, or None"
+        raise PlugInError(f"metric {row.name} of {module} gave {found!r}; it gives {expected}")
+    numbers = {word: float(each) for word, each in figures.items()}
+    low, high = row.domain
+    if any(math.isinf(each) or each < low or each > high for each in numbers.values()):
+        domain = f"{'any' if row.is_signed else 'no negative'} number{' up to 1' if high == 1.0 else ''}, or NaN where there is none"
+        signed = "" if row.is_signed else " (is_signed=True in its row allows a negative one)"
+        raise PlugInError(f"metric {row.name} of {module} gave {found!r}; it gives {domain}{signed}")
+    return numbers if row.is_pattern else numbers[""]
 
 
 def metric_rows() -> list[Metric]:

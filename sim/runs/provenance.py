@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sim.catalog.catalogue import Catalogue
+from sim.errors import PlugInError
 from sim.fields import plugins
 from sim.runs.simulation_input import SimulationInput
 from sim.runs.workplace import PROGRAM
@@ -159,7 +160,10 @@ def _add_pieces(value: Any, found: list[bytes]) -> None:
     elif isinstance(value, np.generic):
         _add_pieces(value.item(), found)
     else:
-        raise TypeError(f"the inputs hold a {type(value).__name__}, which has no digest: {value!r}")
+        raise PlugInError(
+            f"the inputs hold a {type(value).__module__}.{type(value).__name__}, which has no digest: {value!r}; parameters of a plug-in "
+            "are numbers, texts, times, frozen dataclasses, and tuples and mappings of them"
+        )
 
 
 @cache
@@ -179,6 +183,34 @@ def program() -> dict[str, Any]:
         "libraries": library_versions(),
         "platform": {"system": platform.system(), "machine": platform.machine()},
     }
+
+
+def how_programs_differ(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """In what two provenances with unlike digests of the program differ, in words: versions, plug-ins, else its source.
+
+    >>> how_programs_differ({"python": "3.12.1", "plugins": [{"module": "a", "digest": "1"}]}, {"python": "3.11.7"})
+    'Python 3.12.1, not 3.11.7; the plug-in a, which is missing'
+    """
+    found = []
+    for name, of in {"vmfleet": "program", "Python": "python", "numpy": "libraries", "scipy": "libraries"}.items():
+        key = "version" if of == "program" else name
+        one, other = (facts.get(of) if of == "python" else facts.get(of, {}).get(key) for facts in (theirs, ours))
+        if one != other:
+            found.append(f"{name} {one}, not {other}")
+    had, have = ({each["module"]: each for each in facts.get("plugins", [])} for facts in (theirs, ours))
+    for module in sorted({*had, *have}):
+        if module not in have:
+            found.append(f"the plug-in {_plugin_words(had[module])}, which is missing")
+        elif module not in had:
+            found.append(f"without the plug-in {_plugin_words(have[module])}")
+        elif had[module]["digest"] != have[module]["digest"]:
+            found.append(f"another plug-in {_plugin_words(had[module])}, not {_plugin_words(have[module])}")
+    return "; ".join(found) or "another source"
+
+
+def _plugin_words(facts: Mapping[str, Any]) -> str:
+    package = " ".join(str(facts[key]) for key in ("package", "version") if facts.get(key))
+    return f"{facts['module']} ({package})" if package else str(facts["module"])
 
 
 def timing(wall_s: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Each replication is a pure function of its number, so the result has the bytes o
 another run or damaged is refused by name.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +20,8 @@ from sim.runs.cache import read_parts
 from sim.runs.digests import check_files
 from sim.runs.kept import Replications
 from sim.runs.options import MOST_REPLICATIONS
-from sim.runs.provenance import input_digest, program_digest
-from sim.runs.remote import shown
+from sim.runs.provenance import how_programs_differ, input_digest, program, program_digest
+from sim.runs.remote import shown, url_of
 from sim.runs.results import StoredResult, read
 from sim.runs.run_result import PARTS, RunResult
 from sim.runs.simulation_input import compile_scenario
@@ -53,6 +54,8 @@ class Shard:
             "program": facts["program"]["digest"],
             "seed": said["seed"],  # before the scenario: a warm-up that is found depends on it
             "scenario": facts["scenario"]["digest"],
+            "name": said["scenario"],
+            "confidence": said["confidence"],
             "--engine": facts["engine"]["asked"],
             "--budget": said.get("budget", {}).get("usd"),
             "--events": bool(self.blocks[0].events()),
@@ -76,6 +79,19 @@ class Shard:
         if not np.array_equal(numbers, self.numbers):
             raise ResultError(f"{shown(self.folder)}: holds other replications than it says; run the shard again")
         return found
+
+
+def check_goal(goal: str | Path, folders: Sequence[str | Path]) -> None:
+    """Raise ResultError where the merged result would take the place of a shard: that could not be merged again."""
+    for folder in folders:
+        if _place(folder) == _place(goal):
+            raise ResultError(
+                f"{shown(goal)}: is one of the shards, which the result would replace; give another folder"
+            )
+
+
+def _place(folder: str | Path) -> str:
+    return (url_of(folder) or os.path.realpath(folder)).rstrip("/")
 
 
 def merge(folders: Sequence[str | Path], replications: int | None = None, files: str | Path | None = None) -> RunResult:
@@ -114,13 +130,13 @@ def read_shard(folder: str | Path) -> Shard:
     try:
         is_stated = check_files(stored.folder)
     except ResultError as wrong:
-        raise ResultError(str(wrong).replace(str(stored.folder), str(folder))) from None
+        raise ResultError(str(wrong).replace(str(stored.folder), shown(folder))) from None
     if not is_stated:
-        raise ResultError(f"{folder}: its provenance.json has no digests of its files; run the shard again")
+        raise ResultError(f"{shown(folder)}: its provenance.json has no digests of its files; run the shard again")
     part = stored.summary.get("shard")
     if part is None:
         raise ResultError(
-            f"{folder}: is a whole run, not a shard; shards come from `vmfleet run --replications FIRST..LAST`"
+            f"{shown(folder)}: is a whole run, not a shard; shards come from `vmfleet run --replications FIRST..LAST`"
         )
     try:
         first, last = part["first"], part["last"]
@@ -130,7 +146,7 @@ def read_shard(folder: str | Path) -> Shard:
         is_whole = False
     if not is_whole:
         raise ResultError(
-            f"{folder}: what it says of itself is damaged (shard, files, program, timing); run the shard again"
+            f"{shown(folder)}: what it says of itself is damaged (shard, files, program, timing); run the shard again"
         )
     return shard
 
@@ -139,7 +155,9 @@ def _check_same_run(first: Shard, other: Shard) -> None:
     for name, ours in first.origin.items():
         theirs = other.origin[name]
         if ours != theirs:
-            values = "" if name in ("program", "scenario") else f": {theirs}, not {ours}"
+            values = "" if name == "scenario" else f": {theirs}, not {ours}"
+            if name == "program":
+                values = f": {how_programs_differ(other.stored.provenance, first.stored.provenance)}"
             raise ResultError(
                 f"{other.words}: is a shard of another run than {first.words}: it has another {name}{values}"
             )
@@ -177,7 +195,8 @@ def _scenario_of(shard: Shard, files: str | Path | None) -> Scenario:
     """The scenario of a shard. Raises ResultError for another program's, and where a file it names isn't what it was."""
     if shard.origin["program"] != program_digest():
         raise ResultError(
-            f"{shown(shard.folder)}: was simulated by another version of the program, a plug-in, Python, numpy or scipy; merge with the same"
+            f"{shown(shard.folder)}: was simulated by another program ({how_programs_differ(shard.stored.provenance, program())}); "
+            "merge with the same"
         )
     try:
         scenario = from_dict(shard.stored.scenario, folder=shard.folder if files is None else files)

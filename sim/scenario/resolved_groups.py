@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path as FilePath
 
 from sim.catalog import Catalogue, Size
-from sim.errors import CatalogueError
+from sim.errors import CatalogueError, PlugInError
 from sim.fields.issues import Issue
 from sim.fields.messages import show_value
 from sim.model.demand import AlwaysOn, Demand, Parked
@@ -45,7 +45,14 @@ class ResolvedGroup:
         section = self.group.demand_section
         if not self.group.wanted:
             return Parked()
-        return self.recorded or (AlwaysOn() if section is None else section.demand_of(self.group, self.years))
+        if self.recorded or section is None:
+            return self.recorded or AlwaysOn()
+        made: object = section.demand_of(self.group, self.years)
+        if not isinstance(made, Demand):
+            raise PlugInError(
+                f"demand kind {section.key!r} of {type(section).__module__}: to_demand() gave {made!r}; it gives a Demand"
+            )
+        return made
 
     @property
     def vms(self) -> int | None:

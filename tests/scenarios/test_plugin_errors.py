@@ -84,6 +84,7 @@ def calendar(self, start, horizon_s):
 MonthEnd.calendar = calendar
 """
 )
+NO_FIELD = "from sim.model.faults import GroupFault\nclass Wrong(GroupFault):\n    words = 'x'\n"
 TWICE = "from sim.fields.metrics import *\nadd_metrics(Metric(name='evictions', label='e', unit=Unit.COUNT, section='events', definition='', compute=len))"
 
 
@@ -92,6 +93,8 @@ TWICE = "from sim.fields.metrics import *\nadd_metrics(Metric(name='evictions', 
     [
         (TWICE, FLEET, "vmfleet: metric 'evictions' of fleet_kinds is registered twice; the other is of sim.runs.metrics"),
         ("raise SystemExit('go away')", FLEET, "plug-in kinds of fleet-kinds 1.2 can't be loaded (SystemExit: go away)"),
+        ("VALUE = 1", FLEET, "plug-in kinds of fleet-kinds 1.2 adds nothing: its entry point 'fleet_kinds' is to name a module"),
+        (NO_FIELD, FLEET, "can't be loaded (PydanticUserError: A non-annotated attribute was detected: `words = 'x'`"),
         (RAISES, FLEET + "[group.month_end]\n", "the plug-in fleet_kinds, line"),
         (RAISES, FLEET + "[group.month_end]\n", "(fleet-kinds 1.2) failed (AttributeError: 'MonthEnd' object has no attribute 'dayz')"),
     ],
@@ -101,6 +104,8 @@ def test_a_plug_in_that_fails_is_named_with_its_package(tmp_path: Path, code: st
     done = installed(tmp_path, code, fleet, "run", "fleet.toml", "--quiet", "--no-report")
     assert done.returncode == 2
     assert says in done.stderr
+    assert done.stderr.startswith("Traceback") or len(done.stderr.splitlines()) == 1
+    assert not [path for path in tmp_path.rglob("results/**/*") if path.is_file()]
 
 
 BROKEN = """
@@ -241,9 +246,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Any:
         ("no such", "PlugInError: __main__.Behaves failed at 1.500 h (KeyError: 'web-0009 at 1.500 h: there is no such VM"),
         ("no behave", "PlugInError: fault of a group 'odd_fault' of __main__ came to 'x', which has no method behave"),
         ("chooser", 'PlugInError: placement "half": <__main__.Chooser object at'),
-        ("chooser raises", 'PlugInError: placement "raises" failed for web-0000 at '),
+        ("chooser raises", 'PlugInError: placement "raises": choose failed for web-0000 at '),
         ("instant", "PlugInError: __main__.Late: goes_on_at failed for web-0000 at "),
-        ("prices", "PlugInError: meter rent of __main__: prices(...) gave [('a', '1.0')]; it gives a list of (detail, USD per unit)"),
+        ("prices", "PlugInError: meter rent of __main__: prices(...) gave [('a', '1.0')]; it gives a list of (detail, USD per unit from 0 on)"),
         ("lines", "PlugInError: meter fee of __main__: lines(...) gave [('fee', 1.0)]; it gives a list of BillLine"),
         ("words", "PlugInError: metric words of __main__ gave '12'; it gives a number, or None"),
         ("fails", "PlugInError: metric fails of __main__ failed (AttributeError: 'RatedUsage' object has no attribute 'hours')"),
@@ -252,3 +257,259 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_what_breaks_its_contract_is_named(said: Any, which: str, says: str) -> None:
     """Which plug-in, what it did, and what it was to do; nothing else is simulated."""
     assert said[which].startswith(says)
+
+
+VALUES = (
+    BROKEN[: BROKEN.index("class Dumb")]
+    + """
+import dataclasses
+from typing import Any, Literal
+import numpy as np
+from sim.billing.meter_kinds import METERS, MeterKind, Service, existing_lines
+from sim.distributions.from_quantiles import FromQuantiles
+from sim.distributions.specs import Spec, add_distribution
+from sim.engines.simpy import processes
+from sim.fields.tables import GROUP_TABLES
+from sim.fields.types import Section
+from sim.model.demand import Calendar
+hosts = [{"name": "a", "count": 3, "vcpus": 8, "memory_gib": 32}]
+
+def kind(name, **own):
+    made = dataclass(frozen=True, slots=True, kw_only=True)(type("Own", (Demand,), {"__module__": __name__} | own))
+    made.__qualname__ = name
+    is_to = {"key": name, "demand": made, "to_demand": lambda self: made(), "describe": lambda self, group: "x"}
+    DEMAND_KINDS.add(name, type(name, (DemandSection,), {"__module__": __name__, "__annotations__": {}} | is_to | own.get("section", {})))
+
+def process(name, behave, **platform):
+    kind(name, behaves=True, behave=behave)
+    tried(name, lambda: run(**{name: {}}, **platform))
+
+nan = math.nan
+for name, edges in {"edge_nan": (3600.0, nan), "edge_back": (7200.0, 3600.0), "edge_early": (-5.0, 9.0), "edge_word": ("a",)}.items():
+    kind(name, turns_off=True, calendar=lambda self, start, horizon_s, edges=edges: Calendar(wanted_first=False, edges_s=edges))
+    tried(name, lambda: run(**{name: {}}))
+blocks = {"born_list": [1.0], "born_back": np.array([5.0, 3.0]), "born_early": np.array([-5.0]), "born_late": np.array([1e9]),
+          "born_nan": np.array([nan]), "born_whole": np.array([1, 2])}
+for name, block in blocks.items():
+    kind(name, request_times=lambda self, context, block=block: iter([block]))
+    tried(name, lambda: run(**{name: {}}))
+kind("no_demand", section={"to_demand": lambda self: None})
+tried("no_demand", lambda: run(no_demand={}))
+class Odd: pass
+kind("no_digest", section={"to_demand": lambda self: Parameter(what=Odd())})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter(Demand):
+    what: Any
+tried("no_digest", lambda: run(no_digest={}).write("odd"))
+
+def waits(delay):
+    def behave(self, fleet, group):
+        yield fleet.env.timeout(5400)
+        yield fleet.env.timeout(delay)
+    return behave
+process("wait_nan", waits(nan))
+process("wait_back", waits(-1))
+def for_ever(self, fleet, group):
+    while True:
+        yield fleet.env.timeout(0)
+processes.MOST_AT_ONCE = 1000
+process("for_ever", for_ever)
+def busy(self, fleet, group):
+    for _ in range(3):
+        yield fleet.env.timeout(3600)
+        for _ in range(900):
+            yield fleet.env.timeout(0)
+process("not_for_ever", busy)
+def calls(what):
+    def behave(self, fleet, group):
+        yield fleet.env.timeout(5400)
+        what(fleet, group)
+    return behave
+process("no_hosts", calls(lambda fleet, group: fleet.fail_hosts([0])))
+for name, numbers in {"host_before": [0, -1], "host_beyond": [0, 3], "host_real": [1.0]}.items():
+    process(name, calls(lambda fleet, group, numbers=numbers: fleet.fail_hosts(numbers)), platform={"hosts": hosts})
+process("repaired", calls(lambda fleet, group: fleet.repair_hosts([0])), platform={"hosts": hosts})
+process("repaired_twice", calls(lambda fleet, group: [fleet.fail_hosts([0, 1]), fleet.repair_hosts([0, 0])]), platform={"hosts": hosts})
+process("failed_and_repaired", calls(lambda fleet, group: [fleet.fail_hosts([0, 0]), fleet.repair_hosts([0]), fleet.repair_hosts([0])]), platform={"hosts": hosts})
+process("counted", calls(lambda fleet, group: fleet.count(group, "no_such")))
+process("no_group", calls(lambda fleet, group: fleet.vms("dev")))
+process("operation", calls(lambda fleet, group: fleet.request("web-0000", "explode")))
+
+class First:
+    def __init__(self, platform): pass
+    def choose(self, vm, hosts): return hosts[0]
+    def placed(self, vm, host): pass
+    def left(self, group, number, host): pass
+def policy(name, **own):
+    POLICIES.add(name, PlacementPolicy(words="x", search=FIRST, chooser=type(name, (First,), own)))
+    tried(name, lambda: run(platform={"hosts": hosts, "placement": name}))
+policy("true", choose=lambda self, vm, hosts: True)
+policy("real", choose=lambda self, vm, hosts: 1.0)
+policy("pops", choose=lambda self, vm, hosts: hosts.pop())
+policy("cheats", choose=lambda self, vm, hosts: [hosts.append(9), 9][1])
+policy("not-placed", placed=lambda self, vm, host: 1 / 0)
+policy("not-made", __init__=lambda self: None)
+tried("search", lambda: PlacementPolicy(words="x", search=7))
+
+@dataclass(frozen=True)
+class Never:
+    words: str = "x"
+    goes_on_at = returns_at = lambda *args: math.inf
+for name in ("never", "deadline", "3", "two words", "a.b", ""):
+    tried(f"fall {name}", lambda: FALL_BACKS.add(name, Never()))
+tried("fall 5", lambda: FALL_BACKS.add(5, Never()))
+tried("table", lambda: GROUP_TABLES.add("a.b", type("T", (Section,), {"__module__": __name__, "__annotations__": {}})))
+
+def metric(name, compute, **more):
+    row = {"name": name, "label": "x", "unit": Unit.COUNT, "section": "events", "definition": ""} | more
+    METRICS.add(name, Metric(compute=compute, **row))
+    tried(name, run)
+    METRICS.remove(name)
+metric("endless", lambda rated: math.inf)
+metric("negative", lambda rated: -5.0)
+metric("signed", lambda rated: -5.0, is_signed=True)
+metric("undefined", lambda rated: nan)
+metric("share", lambda rated: 1.5, unit=Unit.SHARE)
+metric("nothing", None, ratio_of=("no_such", "cost.total"))
+tried("metric name", lambda: metric("a b", lambda rated: 1.0))
+
+service = Service(category="c", subcategory="s", name="n", resource="r")
+def meter(name, prices, lines=existing_lines):
+    METERS.add(name, MeterKind(kind=name, label="x", unit="h", prices=lambda *_: prices, lines=lines, service=service))
+    tried(name, run)
+    METERS.remove(name)
+    METRICS.remove(f"cost.{name}")
+meter("price_nan", [("a", nan)])
+meter("price_below", [("a", -1.0)])
+meter("price_none", None)
+meter("line_none", [("a", 1.0)], lambda kind, metered: None)
+meter("line_below", [("a", 1.0)], lambda kind, metered: [kind.line(metered, "a", -5.0, 1.0, "existing")])
+meter("line_other", [("a", 1.0)], lambda kind, metered: [METERS["compute"].line(metered, "a", 5.0, 1.0, "existing")])
+
+def distribution(name, quantile, of=FromQuantiles, **keys):
+    made = dataclass(frozen=True)(type("Made", (of,), {"__module__": __name__, "quantile": quantile, "describe": lambda self: "x"}))
+    spec = type("MadeSpec", (Spec,), {"__module__": __name__, "__annotations__": {"dist": Literal[name]}, "made": made} | keys)
+    add_distribution(spec)
+    tried(name, lambda: run(durations={"starting": {"dist": name}}))
+chance = __import__("random").Random(1)
+distribution("by-chance", lambda self, u, q: (1 + u) * chance.random())
+distribution("stumbles", lambda self, u, q: 1 / 0)
+distribution("one-end", lambda self, u, q: 7200 * np.sqrt(-2 * np.log(q)))
+distribution("both-ends", lambda self, u, q: 7200 * np.sqrt(-2 * np.where(u < 0.5, np.log1p(-u), np.log(q))))
+distribution("no-distribution", lambda self, u, q: u, of=object)
+tried("no dist", lambda: add_distribution(type("Bare", (Spec,), {"__module__": __name__, "__annotations__": {}, "made": Odd})))
+print(json.dumps(said))
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def of_values(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What is said of plug-ins of the right shape that give values without sense."""
+    return answered(
+        "import warnings; warnings.simplefilter('error', RuntimeWarning)\n" + VALUES, tmp_path_factory.mktemp("values")
+    )
+
+
+FAILED = "PlugInError: __main__.{} failed at 1.500 h ({}"
+
+
+@pytest.mark.parametrize(
+    ("which", "says"),
+    [
+        ("edge_nan", "PlugInError: __main__.edge_nan: calendar(...) returned the edges (3600.0, nan); they are seconds from 0 on, in order"),
+        ("edge_back", "PlugInError: __main__.edge_back: calendar(...) returned the edges (7200.0, 3600.0);"),
+        ("edge_early", "PlugInError: __main__.edge_early: calendar(...) returned the edges (-5.0, 9.0);"),
+        ("edge_word", "PlugInError: __main__.edge_word: calendar(...) returned the edges ('a',);"),
+        *((name, f"PlugInError: __main__.{name}: request_times(...) gave ") for name in ("born_list", "born_back", "born_early", "born_late", "born_nan", "born_whole")),
+        ("no_demand", "PlugInError: demand kind 'no_demand' of __main__: to_demand() gave None; it gives a Demand"),
+        ("no_digest", "PlugInError: the inputs hold a __main__.Odd, which has no digest"),
+        ("wait_nan", FAILED.format("wait_nan", "ValueError: timeout(nan): a delay is 0 or more seconds)")),
+        ("wait_back", FAILED.format("wait_back", "ValueError: timeout(-1): a delay is 0 or more seconds)")),
+        ("for_ever", "PlugInError: __main__.for_ever has gone on 1,000 times at 0.000 h, and no time passes"),
+        ("not_for_ever", "nothing"),
+        ("no_hosts", FAILED.format("no_hosts", "ValueError: the fleet has no hosts")),
+        ("host_before", FAILED.format("host_before", "ValueError: there is no host -1: there are 0 to 2)")),
+        ("host_beyond", FAILED.format("host_beyond", "ValueError: there is no host 3: there are 0 to 2)")),
+        ("host_real", FAILED.format("host_real", "ValueError: there is no host 1.0: there are 0 to 2)")),
+        ("repaired", FAILED.format("repaired", "ValueError: host 0 is to be repaired more often than it has failed by fail_hosts)")),
+        ("repaired_twice", FAILED.format("repaired_twice", "ValueError: host 0 is to be repaired more often")),
+        ("failed_and_repaired", "nothing"),
+        ("counted", FAILED.format("counted", "ValueError: no metric is called 'no_such'")),
+        ("no_group", FAILED.format("no_group", "KeyError: \"there is no group 'dev' here: there are web\")")),
+        ("operation", FAILED.format("operation", "ValueError: there is no operation 'explode': there are create, ")),
+        ("true", 'PlugInError: placement "true" chose host True for web-0000 at '),
+        ("real", 'PlugInError: placement "real" chose host 1.0 for web-0000 at '),
+        ("pops", "nothing"),
+        ("cheats", 'PlugInError: placement "cheats" chose host 9 for web-0000 at '),
+        ("not-placed", 'PlugInError: placement "not-placed": placed failed for web-0000 at '),
+        ("not-made", 'PlugInError: placement "not-made": chooser(platform) failed (TypeError: '),
+        ("search", "ValueError: search is 7; it is FIRST, LEAST_FREE or MOST_FREE"),
+        *((f"fall {name}", f"PlugInError: fall-back policy '{name}' of __main__: '{name}' means something already") for name in ("never", "deadline")),
+        *((f"fall {name}", f"PlugInError: fall-back policy '{name}' of __main__: a name is a letter, then") for name in ("3", "two words", "a.b", "")),
+        ("fall 5", "PlugInError: fall-back policy 5 of __main__: a name is a letter, then letters, digits, '_', '-'"),
+        ("table", "PlugInError: table of a group 'a.b' of __main__: a name is a letter, then"),
+        ("endless", "PlugInError: metric endless of __main__ gave inf; it gives no negative number, or NaN where there is none"),
+        ("negative", "PlugInError: metric negative of __main__ gave -5.0; it gives no negative number"),
+        ("signed", "nothing"),
+        ("undefined", "nothing"),
+        ("share", "PlugInError: metric share of __main__ gave 1.5; it gives no negative number up to 1"),
+        ("nothing", "PlugInError: metric nothing: is no_such over cost.total, and there is no no_such"),
+        ("metric name", "PlugInError: metric 'a b' of __main__: a name is a letter, then letters, digits, '_', '-', '.' and a placeholder in <>"),
+        ("price_nan", "PlugInError: meter price_nan of __main__: prices(...) gave [('a', nan)]; it gives a list of (detail, USD per unit from 0 on)"),
+        ("price_below", "PlugInError: meter price_below of __main__: prices(...) gave [('a', -1.0)];"),
+        ("price_none", "PlugInError: meter price_none of __main__: prices(...) gave None;"),
+        ("line_none", "PlugInError: meter line_none of __main__: lines(...) gave None; it gives a list of BillLine"),
+        ("line_below", "PlugInError: meter line_below of __main__: lines(...) gave BillLine("),
+        ("line_other", "PlugInError: meter line_other of __main__: lines(...) gave BillLine("),
+        ("by-chance", "PlugInError: distribution __main__.Made: quantile(u, q) returned other durations when it was asked again"),
+        ("stumbles", "PlugInError: distribution __main__.Made: ZeroDivisionError: division by zero; it is a frozen dataclass"),
+        ("one-end", "ScenarioError: group.web.durations.starting: its quantile function has a jump or a kink, is too steep, or loses digits near an end"),
+        ("both-ends", "nothing"),
+        ("no-distribution", "PlugInError: distribution __main__.MadeSpec: made(...) gave "),
+        ("no dist", "PlugInError: distribution __main__.Bare: it needs a field"),
+    ],
+)  # fmt: skip
+def test_values_without_sense_are_named(of_values: Any, which: str, says: str) -> None:
+    """None is simulated with, and none hangs or ends the process; what only looks odd, and isn't wrong, runs."""
+    assert of_values[which].startswith(says)
+
+
+def test_the_digest_of_a_plug_in_is_of_its_code_wherever_it_lies(tmp_path: Path) -> None:
+    """In a zip file, or compiled without a source: another version has another digest, the same version the same."""
+    import py_compile
+    import zipfile
+
+    code = "import backups\nfrom sim.fields.registry import SOURCES\nprint(json.dumps(SOURCES['backups']))"
+    found: dict[str, list[str]] = {"zip": [], "pyc": []}
+    for version in ("1", "1", "2"):
+        source = tmp_path / "source.py"
+        source.write_text((PLUGINS / "backup_meter.py").read_text() + f"VERSION = {version}\n")
+        with zipfile.ZipFile(tmp_path / "plug.zip", "w") as archive:
+            archive.writestr(zipfile.ZipInfo("backups.py"), source.read_text())
+        found["zip"].append(answered(code, tmp_path, PYTHONPATH=str(tmp_path / "plug.zip")))
+        place = tmp_path / "compiled"
+        place.mkdir(exist_ok=True)
+        py_compile.compile(
+            str(source),
+            cfile=str(place / "backups.pyc"),
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+        found["pyc"].append(answered(code, tmp_path, PYTHONPATH=str(place)))
+    for first, again, other in found.values():
+        assert first == again != other
+
+
+def test_a_module_that_is_imported_again_is_told_to_start_anew(tmp_path: Path) -> None:
+    """As in a notebook, by `reload` or after an import that failed half-way."""
+    code = """
+import importlib, backup_meter
+try:
+    importlib.reload(backup_meter)
+except sim.InputError as error:
+    print(json.dumps(str(error)))
+"""
+    said = answered(code, tmp_path)
+    assert said.startswith(
+        "table of a group 'backup' of backup_meter is registered twice; the other is of backup_meter: a module can't"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -108,6 +109,8 @@ def test_lost_and_doubled_shards_are_named(
         ({"budget_usd": 800.0}, {}, "another --budget: 800.0, not 900.0"),
         ({"events": False}, {}, "another --events: False, not True"),
         ({"engine": "auto"}, {}, "another --engine: auto, not compiled"),
+        ({}, {"confidence": 0.8}, "another confidence: 0.8, not 0.95"),
+        ({}, {"name": "other"}, "another name: other, not part"),
     ],
 )
 def test_a_foreign_shard_is_named_with_what_differs(
@@ -123,17 +126,47 @@ def test_a_foreign_shard_is_named_with_what_differs(
     assert differs in str(refused.value)
 
 
-def test_a_shard_of_another_program_is_refused(shards: dict[str, Path], tmp_path: Path) -> None:
-    """Its figures could differ in their last bits."""
+@pytest.mark.parametrize(
+    ("of_program", "says"),
+    [
+        ({}, "was simulated by another program (another source); merge with the same"),
+        ({"python": "2.7.18"}, f"(Python 2.7.18, not {platform.python_version()})"),
+        (
+            {"plugins": [{"module": "meter", "package": "backups", "version": "1.2", "digest": "0", "adds": []}]},
+            "(the plug-in meter (backups 1.2), which is missing)",
+        ),
+    ],
+)
+def test_a_shard_of_another_program_is_refused(
+    shards: dict[str, Path], tmp_path: Path, of_program: dict[str, Any], says: str
+) -> None:
+    """Its figures could differ in their last bits; said is in what the programs differ."""
     copies = []
     for name in "abc":
         copies.append(shutil.copytree(shards[name], tmp_path / name))
         facts = json.loads((copies[-1] / "provenance.json").read_text())
         facts["program"]["digest"] = "0" * 64
+        facts |= of_program
         facts["files"]["provenance.json"] = facts_digest(facts)
         (copies[-1] / "provenance.json").write_text(json.dumps(facts))
-    with pytest.raises(ResultError, match="another version of the program"):
+    with pytest.raises(ResultError) as refused:
         merge(copies)
+    assert says in str(refused.value)
+    with pytest.raises(ResultError) as refused:
+        merge([shards["a"], *copies[1:]])
+    assert "it has another program: " in str(refused.value)
+
+
+def test_a_shard_is_not_replaced_by_what_it_is_merged_into(shards: dict[str, Path], tmp_path: Path) -> None:
+    """By its own name or another; a folder beside it is."""
+    copies = [shutil.copytree(shards[name], tmp_path / name) for name in "abc"]
+    (tmp_path / "link").symlink_to(copies[0])
+    before = contents(copies[0])
+    for goal in (str(copies[0]), f"{tmp_path}/b/../a", str(tmp_path / "link")):
+        done = CliRunner().invoke(app, ["merge", *map(str, copies), "--out", goal])
+        assert isinstance(done.exception, ResultError)
+        assert "is one of the shards, which the result would replace" in str(done.exception)
+    assert contents(copies[0]) == before
 
 
 @pytest.mark.parametrize("file", ["parts/replications-000.part", "summary.json"])

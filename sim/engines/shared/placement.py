@@ -64,6 +64,12 @@ class PlacementPolicy:
     spreads: bool = False  # units are racks, and the one with the fewest VMs of the group comes first
     chooser: Callable[[Platform], HostChooser] | None = None  # of a plug-in: chooses instead; the fleet runs in SimPy
 
+    def __post_init__(self) -> None:
+        if self.search not in range(3):
+            raise ValueError(f"search is {self.search!r}; it is FIRST, LEAST_FREE or MOST_FREE")
+        if self.chooser is not None and not callable(self.chooser):
+            raise ValueError(f"chooser is {self.chooser!r}; it is called with the platform, and returns a HostChooser")
+
 
 POLICIES = Registry[PlacementPolicy]("placement policy", base=PlacementPolicy)
 POLICIES.add("first-fit", PlacementPolicy(words="the first host with room", search=FIRST))

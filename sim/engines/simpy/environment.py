@@ -1,13 +1,20 @@
 """Simulated time with events at exact instants."""
 
 from heapq import heappop, heappush
+from typing import Any
 
 import simpy
-from simpy.events import NORMAL, Event
+from simpy.events import NORMAL, Event, Timeout
 
 
 class Environment(simpy.Environment):
     """SimPy's environment with events at exact instants: `timeout(t - now)` may miss t by a last bit."""
+
+    def timeout(self, delay: float = 0, value: Any = None) -> Timeout:
+        """An event after so many seconds. Raises ValueError for a negative delay, and for NaN: nothing would happen after it."""
+        if not delay >= 0:
+            raise ValueError(f"timeout({delay!r}): a delay is 0 or more seconds")
+        return Timeout(self, delay, value)
 
     def at(self, when_s: float, priority: int = NORMAL) -> Event:
         """An event at exactly that instant (s, not in the past); of several then, the lowest priority comes first."""

@@ -2,6 +2,7 @@
 
 import gc
 from array import array
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,10 +23,12 @@ from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.faults import start_faults
 from sim.engines.simpy.group_run import CONFLICT, GroupRun, VmRecord
 from sim.engines.simpy.platform import SharedPlatform
-from sim.engines.simpy.processes import guarded, name_of
+from sim.engines.simpy.processes import guarded
 from sim.engines.simpy.vm import start_vm
 from sim.errors import OperationNotAllowed
-from sim.lifecycle.operations import rows_for
+from sim.fields.metrics import find_metric
+from sim.fields.registry import name_of
+from sim.lifecycle.operations import OPERATION_NAMES, rows_for
 from sim.model.demand import Autoscale
 from sim.model.plan import FleetPlan
 from sim.model.state_machine import Transition
@@ -54,6 +57,9 @@ class Fleet:
     peak: tuple[Peak, Peak] = field(init=False)
     window: Window = field(init=False)
     platform: SharedPlatform | None = field(init=False)
+    out_of_order: Counter[int] = field(
+        init=False, default_factory=Counter
+    )  # how often `fail_hosts` made each host fail
 
     def __post_init__(self) -> None:
         plan = self.plan
@@ -185,7 +191,12 @@ class Fleet:
 
     def vms(self, group: str) -> list[str]:
         """The names of a group's VMs that exist now, in the order of their numbers."""
-        return [vm.name for _, vm in sorted(self.groups[group].vms.items())]
+        return [vm.name for _, vm in sorted(self._group(group).vms.items())]
+
+    def _group(self, name: str) -> GroupRun:
+        if name not in self.groups:
+            raise KeyError(f"there is no group {name!r} here: there are {', '.join(self.groups)}")
+        return self.groups[name]
 
     def random(self, name: str) -> Random:
         """Random numbers for a process of that name: the same in every run of this seed and replication."""
@@ -193,7 +204,9 @@ class Fleet:
 
     def count(self, group: str, metric: str) -> None:
         """Count something in a group, for a metric of that name (`sim.fields.metrics`); what comes in the warm-up isn't counted."""
-        self.groups[group].count(metric)
+        if find_metric(metric) is None:
+            raise ValueError(f"no metric is called {metric!r}: add one of that name (`sim.fields.metrics.add_metrics`)")
+        self._group(group).count(metric)
 
     @property
     def hosts(self) -> range:
@@ -201,14 +214,33 @@ class Fleet:
         return range(len(self.platform.index.unit_of) if self.platform is not None else 0)
 
     def fail_hosts(self, hosts: Iterable[int]) -> None:
-        """Hosts are out of order: their VMs are down until they are started on others. One that fails twice is repaired twice."""
-        assert self.platform is not None
-        self.platform.fail(hosts)
+        """Hosts are out of order: their VMs are down until they are started on others. One that fails twice is repaired twice.
+
+        Raises ValueError for a number that is not one of `hosts`; no host fails then.
+        """
+        platform, failing = self._hosts_of(hosts)
+        self.out_of_order.update(failing)
+        platform.fail(failing)
 
     def repair_hosts(self, hosts: Iterable[int]) -> None:
-        """Hosts are back."""
-        assert self.platform is not None
-        self.platform.repair(hosts)
+        """Hosts are back. Raises ValueError for one that `fail_hosts` hasn't made fail, or that was repaired since."""
+        platform, repaired = self._hosts_of(hosts)
+        left = self.out_of_order - Counter(repaired)
+        if left.total() + len(repaired) != self.out_of_order.total():
+            host = next(host for host, times in Counter(repaired).items() if times > self.out_of_order[host])
+            raise ValueError(f"host {host} is to be repaired more often than it has failed by fail_hosts")
+        self.out_of_order = left
+        platform.repair(repaired)
+
+    def _hosts_of(self, hosts: Iterable[int]) -> tuple[SharedPlatform, list[int]]:
+        """The platform and these of its hosts. Raises ValueError."""
+        if self.platform is None or not self.hosts:
+            raise ValueError("the fleet has no hosts: there are none without [[platform.hosts]]")
+        found = list(hosts)
+        for host in found:
+            if not isinstance(host, int | np.integer) or host not in self.hosts:
+                raise ValueError(f"there is no host {host!r}: there are 0 to {self.hosts[-1]}")
+        return self.platform, [int(host) for host in found]
 
     def vm(self, name: str) -> VmRecord:
         """A VM by its name. Raises KeyError: none such, or not yet; the fleet must be made with `takes_requests`."""
@@ -224,8 +256,11 @@ class Fleet:
         """Ask for an operation on a VM; the event comes when it has ended, whichever way, with the VM's new state.
 
         Raises OperationNotAllowed (counted as rejected) while another operation runs, or where the power state
-        doesn't accept it. A delete is always accepted: it ends what is under way, and joins a delete.
+        doesn't accept it. A delete is always accepted: it ends what is under way, and joins a delete. ValueError: there is no
+        such operation.
         """
+        if operation not in OPERATION_NAMES:
+            raise ValueError(f"there is no operation {operation!r}: there are {', '.join(OPERATION_NAMES)}")
         vm = self.vm(name)
         here = vm.pending_target or vm.state
         ask = None if vm.acquiring else vm.group.state_machine.asks.get((here.index, operation))

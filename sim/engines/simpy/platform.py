@@ -8,7 +8,9 @@ stands in `sim.engines.shared`.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+import numpy as np
 from simpy.events import Event
 
 from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted, of_host
@@ -22,6 +24,7 @@ from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.group_run import VmRecord
 from sim.errors import PlugInError, ScenarioError
 from sim.model.plan import FleetPlan, Platform
+from sim.units import SECONDS_PER_HOUR
 
 
 class SharedPlatform:
@@ -34,11 +37,7 @@ class SharedPlatform:
         self.env = env
         self.room = room.new_room(plan.platform, plan.groups, window_s=(plan.warm_up_s, plan.horizon_s))
         self.index = self.room.hosts
-        chooser = POLICIES[plan.platform.placement].chooser
-        self.chooser = chooser(plan.platform) if chooser is not None else None
-        lacks = [each for each in ("choose", "placed", "left") if not callable(getattr(self.chooser, each, None))]
-        if chooser is not None and lacks:
-            raise PlugInError(f'placement "{plan.platform.placement}": {self.chooser!r} lacks {", ".join(lacks)}')
+        self.chooser = _new_chooser(plan.platform)
         self.shortages = shortages_of(plan, root)
         self.quota = quota.quota_use(plan.platform, plan.groups)
         self.throttled = plan.platform.throttle is not None
@@ -81,7 +80,7 @@ class SharedPlatform:
         if vm.host_row < 0:
             self._give_row_to(vm)
         room.set_clock(self.room, self.env.now)
-        wanted = room.AS_THE_POLICY_SAYS if self.chooser is None else self._chosen(self.chooser, vm, avoid)
+        wanted = room.AS_THE_POLICY_SAYS if self.chooser is None else self._chosen(vm, avoid)
         host = room.ask_host(self.room, vm.host_row, vm.group.setup.index, vm.index, avoid, is_refused, wanted)
         if host == room.TOO_MANY_SHAPES:
             raise ScenarioError([too_many_shapes()])
@@ -90,7 +89,7 @@ class SharedPlatform:
             return None if host == room.NO_ROOM else []
         vm.host = host
         if self.chooser is not None:
-            self.chooser.placed(_to_place(vm), host)
+            self._asked(vm, "placed", _to_place(vm), host)
         for spot in self._chain(self.room.answer[room.EVICTED], self.room.leaving):
             self._off_host(spot, host)
             spot.going = self.env.event()
@@ -103,28 +102,35 @@ class SharedPlatform:
             if spot.going is not None
         ]
 
-    def _chosen(self, chooser: HostChooser, vm: VmRecord, avoid: int) -> int:
+    def _chosen(self, vm: VmRecord, avoid: int) -> int:
         """The host that a plug-in chooses, or NO_ROOM."""
         with_room = hosts_with_room(self.index, self.room.placement, vm.group.setup.index, vm.index)
         hosts = [host for host in with_room if host != avoid] or with_room
         if not hosts:
             return room.NO_ROOM
-        where = f'placement "{self.plan.placement}"', f"for {vm.name} at {self.env.now / 3600:.3f} h"
-        try:
-            host = chooser.choose(_to_place(vm), hosts)
-        except Exception as wrong:
-            raise PlugInError(f"{where[0]} failed {where[1]} ({type(wrong).__name__}: {wrong})") from wrong
-        if host not in hosts:
+        host = self._asked(vm, "choose", _to_place(vm), [*hosts])  # which it may change
+        if isinstance(host, bool) or not isinstance(host, int | np.integer) or host not in hosts:
             raise PlugInError(
-                f"{where[0]} chose host {host!r} {where[1]}; "
+                f'placement "{self.plan.placement}" chose host {host!r} {self._when(vm)}; '
                 f"it was to be one of {hosts[:10]}{' ...' if len(hosts) > 10 else ''}"
             )
-        return host
+        return int(host)
+
+    def _asked(self, vm: VmRecord, method: str, *about: object) -> Any:
+        """What a plug-in's policy answers. Raises PlugInError."""
+        try:
+            return getattr(self.chooser, method)(*about)
+        except Exception as wrong:
+            said = f"{method} failed {self._when(vm)} ({type(wrong).__name__}: {wrong})"
+            raise PlugInError(f'placement "{self.plan.placement}": {said}') from wrong
+
+    def _when(self, vm: VmRecord) -> str:
+        return f"for {vm.name} at {self.env.now / SECONDS_PER_HOUR:.3f} h"
 
     def _off_host(self, vm: VmRecord, host: int) -> None:
         vm.host = NOWHERE
         if self.chooser is not None and host >= 0:
-            self.chooser.left(vm.group.setup.plan.name, vm.index, host)
+            self._asked(vm, "left", vm.group.setup.plan.name, vm.index, host)
 
     def _is_refused(self, vm: VmRecord) -> bool:
         """Whether an attempt to find hardware comes in a shortage, and is refused."""
@@ -211,6 +217,21 @@ class SharedPlatform:
             if not self.room.down[host]:
                 self._report(host, HOST_REPAIR)
                 self._must(room.repair_host(self.room, host))
+
+
+def _new_chooser(platform: Platform) -> HostChooser | None:
+    """What a plug-in's policy makes for a replication; None: the policy is a built-in one. Raises PlugInError."""
+    make, policy = POLICIES[platform.placement].chooser, f'placement "{platform.placement}"'
+    if make is None:
+        return None
+    try:
+        chooser = make(platform)
+    except Exception as wrong:
+        raise PlugInError(f"{policy}: chooser(platform) failed ({type(wrong).__name__}: {wrong})") from wrong
+    lacks = [each for each in ("choose", "placed", "left") if not callable(getattr(chooser, each, None))]
+    if lacks:
+        raise PlugInError(f"{policy}: {chooser!r} lacks {', '.join(lacks)}")
+    return chooser
 
 
 def _to_place(vm: VmRecord) -> VmToPlace:

@@ -9,9 +9,16 @@ from sim.engines.simpy.environment import Environment
 from sim.errors import AuditError, InputError, LifecycleError, PlugInError
 from sim.units import SECONDS_PER_HOUR
 
+MOST_AT_ONCE = 10_000_000
+"""How often a process may go on at one instant: a fleet has at most a million VMs, and it asks each for a few things."""
+
 
 def guarded(env: Environment, name: str, start: Callable[[], Any]) -> Generator[Event, Any, None]:
-    """The process of a plug-in. Raises PlugInError, with its name and the hour, for what it raises and for what is no event."""
+    """The process of a plug-in. Raises PlugInError, with its name and the hour, for what it raises and for what is no event.
+
+    Also for one that goes on for ever without time passing.
+    """
+    since_s, times = -1.0, 0
     try:
         process = start()
         if not isinstance(process, Generator):
@@ -21,6 +28,12 @@ def guarded(env: Environment, name: str, start: Callable[[], Any]) -> Generator[
             if not isinstance(waits_for, Event):
                 raise PlugInError(
                     f"{name} yielded {waits_for!r}; it waits for fleet.env.timeout(...) or fleet.request(...)"
+                )
+            since_s, times = (since_s, times + 1) if env.now == since_s else (env.now, 0)
+            if times >= MOST_AT_ONCE:
+                at = f"{env.now / SECONDS_PER_HOUR:.3f} h"
+                raise PlugInError(
+                    f"{name} has gone on {times:,} times at {at}, and no time passes: wait for longer than 0 s"
                 )
             try:
                 answer = yield waits_for
@@ -35,8 +48,3 @@ def guarded(env: Environment, name: str, start: Callable[[], Any]) -> Generator[
     except Exception as wrong:
         at = f"{env.now / SECONDS_PER_HOUR:.3f} h"
         raise PlugInError(f"{name} failed at {at} ({type(wrong).__name__}: {wrong})") from wrong
-
-
-def name_of(behaviour: object) -> str:
-    """Module and class of what behaves."""
-    return f"{type(behaviour).__module__}.{type(behaviour).__qualname__}"

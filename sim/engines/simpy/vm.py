@@ -15,8 +15,8 @@ from sim.distributions.streams import EARLIER_BITS
 from sim.engines.shared.work import IN_TIME, LATE, LOST_WORK, capacity_from, falls_back_at, late_ticks, returns_at
 from sim.engines.simpy.acquisition import VmOnPlatform
 from sim.engines.simpy.group_run import NEVER, GroupRun
-from sim.engines.simpy.processes import name_of
 from sim.errors import LifecycleError, PlugInError
+from sim.fields.registry import name_of
 from sim.model.state_machine import DEMANDS, STUCK, Attempts, Delay, Life, LifeTimer, State, Transition
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import LEFT_ON, to_ticks

@@ -55,7 +55,9 @@ class FallBackPolicy(Protocol):
         """When work that a regular VM does goes on with a spot one; infinite: never."""
 
 
-FALL_BACKS: Registry[FallBackPolicy] = Registry("fall-back policy", own=("words", "goes_on_at", "returns_at"))
+FALL_BACKS: Registry[FallBackPolicy] = Registry(
+    "fall-back policy", own=("words", "goes_on_at", "returns_at"), taken=(NEVER, *RULES)
+)
 """The policies of plug-ins."""
 
 
