@@ -104,7 +104,7 @@ def mutation(found: Figures) -> str:
     ]
     return f"""The program is changed in one place, and the fast tests that run this place must fail: an operator swapped, a number one higher, an
 argument dropped or None, a condition forced, a text of a table changed (the changes of mutmut, also in tables outside functions; not
-in prose). Of {found["mutants"]:,} possible changes, {drawn} were drawn with seed {found["seed"]}, from each module its share; earlier
+in prose). Of {found["mutants"]:,} possible changes, {_drawn(found)}; earlier
 samples with other seeds had shown what was untested before. **{killed} of {drawn} were seen: {killed / drawn:.1%}, 95 % interval {low:.1%} to
 {high:.1%}** (Wilson): {ends}. No test can see {alike} of the others: these are equivalent{_without_alike(found)}.{found.get("note", "")}
 
@@ -113,6 +113,14 @@ samples with other seeds had shown what was untested before. **{killed} of {draw
 Not seen:
 
 {chr(10).join(survivors)}"""
+
+
+def _drawn(found: Figures) -> str:
+    """How many were drawn, and judged in the time that there was."""
+    asked = re.search(r"--count (\d+)", found["made"]["command"])
+    count = found["drawn"] if asked is None else int(asked[1])
+    judged = "" if count == found["drawn"] else f"; {found['drawn']} of them were judged in the time that there was"
+    return f"{count} were drawn with seed {found['seed']}, from each module its share{judged}"
 
 
 def _without_alike(found: Figures) -> str:

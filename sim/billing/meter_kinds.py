@@ -6,6 +6,7 @@ A kind that is added here (or by a plug-in) is rated, exported, summed up as `co
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -265,7 +266,7 @@ def _is_price(price: object) -> bool:
 
 def checked_lines(kind: MeterKind, metered: Metered) -> list[BillLine]:
     """The lines of a kind. Raises PlugInError where a plug-in gives something else."""
-    lines = kind.lines(kind, metered)
+    lines: Any = kind.lines(kind, metered)
     if not isinstance(lines, list) or not all(isinstance(each, BillLine) for each in lines):
         raise _broken(kind.kind, "lines", lines, "BillLine")
     for each in lines:

@@ -336,7 +336,7 @@ def _computed(row: Metric, rated: RatedUsage) -> Any:
         raise PlugInError(f"metric {row.name} of {module} failed ({type(wrong).__name__}: {wrong})") from wrong
     if found is None:
         return None
-    figures = found if row.is_pattern else {"": found}
+    figures: Any = found if row.is_pattern else {"": found}
     if not isinstance(figures, Mapping) or not all(
         isinstance(each, float | int | np.number) for each in figures.values()
     ):
