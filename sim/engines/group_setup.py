@@ -183,7 +183,8 @@ def _are_instants(found: NDArray[Any], horizon_s: float = math.inf) -> bool:
 def _checked_requests(demand: Demand, context: RequestContext) -> Iterator[NDArray[np.float64]]:
     """What `Demand.request_times` of a plug-in yields, which both engines take as it is. Raises PlugInError."""
     last_s = 0.0
-    for block in demand.request_times(context):
+    blocks: Iterator[Any] = demand.request_times(context)
+    for block in blocks:
         is_block = isinstance(block, np.ndarray) and block.dtype == np.float64
         if not is_block or not _are_instants(np.append(last_s, block), context.horizon_s):
             raise PlugInError(

@@ -236,7 +236,7 @@ class Fleet:
         """The platform and these of its hosts. Raises ValueError."""
         if self.platform is None or not self.hosts:
             raise ValueError("the fleet has no hosts: there are none without [[platform.hosts]]")
-        found = list(hosts)
+        found: list[Any] = list(hosts)
         for host in found:
             if not isinstance(host, int | np.integer) or host not in self.hosts:
                 raise ValueError(f"there is no host {host!r}: there are 0 to {self.hosts[-1]}")
