@@ -59,9 +59,10 @@ def check_folder(folder: str | Path) -> None:
         remote.Store(url).check_writable()
         return
     with _explained(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        clear_leftovers(folder)
-        Path(tempfile.mkdtemp(prefix=WORKPLACE, dir=folder.parent)).rmdir()
+        if folder.parent.is_dir():
+            clear_leftovers(folder)
+        there = next(each for each in folder.parents if each.exists())
+        Path(tempfile.mkdtemp(prefix=WORKPLACE, dir=there)).rmdir()
 
 
 def unfinished_folder(folder: str | Path, command: str = "run") -> Path:

@@ -270,16 +270,22 @@ def test_a_path_through_a_file_is_refused_before_the_run(tmp_path: Path):
         check_folder(tmp_path / "file" / "result")
 
 
+def test_a_place_that_was_only_looked_at_has_nothing_new(tmp_path: Path):
+    """A run that is refused after this look leaves no empty folders."""
+    check_folder(tmp_path / "results" / "nights" / "off")
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("number", "says"), [(30, "the file system is read-only"), (13, "no right to write there")])
 def test_a_read_only_folder_is_refused_before_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, says: str
 ):
     """The same for a right that is missing (simulated: a test run by root may write anywhere)."""
 
-    def refused(self: Path, *_: object, **__: object) -> None:
-        raise OSError(number, os.strerror(number), str(self))
+    def refused(place: str, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(place))
 
-    monkeypatch.setattr(Path, "mkdir", refused)
+    monkeypatch.setattr(os, "mkdir", refused)
     with pytest.raises(ResultError, match=says):
         check_folder(tmp_path / "locked" / "result")
 
