@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import sim
+from sim.errors import PlugInError
 from sim.runs.provenance import input_digest, pieces, program_digest
 from sim.runs.simulation_input import compile_scenario
 
@@ -88,7 +89,7 @@ def test_pieces_are_not_mixed_up():
     ]
     for one, other in pairs:
         assert list(pieces(one)) != list(pieces(other))
-    with pytest.raises(TypeError, match="has no digest"):
+    with pytest.raises(PlugInError, match="has no digest"):
         list(pieces(object()))
 
 
