@@ -175,7 +175,7 @@ def test_a_price_that_is_none_is_the_plug_ins_mistake(odd: Any, wrong: list[Any]
         lines(group())
     assert (
         str(caught.value)
-        == f"meter odd of {METERS.origins['odd']}: prices(...) gave {wrong!r}; it gives a list of (detail, USD per unit)"
+        == f"meter odd of {METERS.origins['odd']}: prices(...) gave {wrong!r}; it gives a list of (detail, USD per unit from 0 on)"
     )
 
 
