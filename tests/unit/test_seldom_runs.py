@@ -195,7 +195,7 @@ def test_every_input_has_an_unambiguous_digest() -> None:
     assert provenance.pieces(np.int64(3)) == provenance.pieces(3)
     assert provenance.pieces(np.float32(0.5)) == provenance.pieces(0.5)
     assert provenance.pieces(b"3") != provenance.pieces("3")
-    with pytest.raises(PlugInError, match="the inputs hold a builtins.object, which has no digest: <object"):
+    with pytest.raises(PlugInError, match=r"the inputs hold a builtins.object, which has no digest: <object"):
         provenance.pieces({"a": [object()]})
 
 
