@@ -22,7 +22,7 @@ from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
 from sim.runs.digests import check_files
-from sim.runs.remote import copy_of
+from sim.runs.remote import copy_of, shown
 
 MOST_PANELS = 12
 STUDIES = {
@@ -47,7 +47,8 @@ def build_report(path: str | Path) -> Path:
     try:  # made elsewhere, or by version 0.1: nothing vouches for what stands in it
         return _build(path)
     except ResultError as wrong:
-        raise (wrong if str(path) in str(wrong) else ResultError(f"{path}: {wrong}")) from None
+        named = str(path) in str(wrong) or shown(path) in str(wrong)
+        raise (wrong if named else ResultError(f"{shown(path)}: {wrong}")) from None
     except (
         ArithmeticError,
         AttributeError,
@@ -59,7 +60,9 @@ def build_report(path: str | Path) -> Path:
         ArrowException,
     ) as wrong:
         said = f"{type(wrong).__name__}: {wrong}"
-        raise ResultError(f"{path}: holds what vmfleet doesn't write ({said}); run the scenario again") from wrong
+        raise ResultError(
+            f"{shown(path)}: holds what vmfleet doesn't write ({said}); run the scenario again"
+        ) from wrong
 
 
 def _build(path: Path) -> Path:

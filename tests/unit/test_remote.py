@@ -16,6 +16,7 @@ import sim
 from sim.cli import main
 from sim.cli.app import app
 from sim.errors import InputError, ResultError, VmfleetWarning
+from sim.report.build import build_report
 from sim.runs import cache as cache_file
 from sim.runs.executors import Task
 from sim.runs.remote import url_of
@@ -200,3 +201,5 @@ def test_a_store_that_refuses_is_said_before_the_run(fleet: sim.Scenario, monkey
         run_to_folder(fleet, "memory://bucket/r")
     with pytest.raises(ResultError, match="memory://nothing/there: no such folder"):
         sim.read("memory://nothing/there")
+    with pytest.raises(ResultError, match=r"^memory://nothing/there: no such folder"):
+        build_report("memory://nothing/there")
