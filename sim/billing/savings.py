@@ -35,6 +35,11 @@ class Savings:
         }  # fmt: skip
 
 
+def _sum(amounts: Sequence[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return math.fsum(known) if len(known) == len(amounts) else None
+
+
 def _ratio(part: float | None, whole: float | None) -> float | None:
     return part / whole if part is not None and whole else None
 
@@ -64,13 +69,10 @@ def _savings(
     name: str, compute: Sequence[Charge], used: Sequence[Charge], unused: Sequence[Charge], *, is_amortized: bool
 ) -> Savings:
     def cost(charges: Iterable[Charge]) -> float | None:
-        effective = [each.row.cost if is_amortized else each.row.effective for each in charges]
-        known = [amount for amount in effective if amount is not None]
-        return math.fsum(known) if len(known) == len(effective) else None
+        return _sum([each.row.cost if is_amortized else each.row.effective for each in charges])
 
     def at_list(charges: Iterable[Charge]) -> float | None:
-        known = [each.list_cost for each in charges]
-        return None if None in known else math.fsum(amount or 0.0 for amount in known)
+        return _sum([each.list_cost for each in charges])
 
     paid = cost(compute)
     lost = (

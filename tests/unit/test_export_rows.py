@@ -263,7 +263,10 @@ def test_a_row_shorter_than_the_header_says_nothing_in_its_last_cells(tmp_path: 
     [
         ("charge", "Einkauf", "Purchase"), ("charge", "nicht genutzter Sparplan", "UnusedSavingsPlan"), ("charge", "Steuer", "Tax"),
         ("pricing", "Reservierung", "Reservation"), ("pricing", "Bei Bedarf", "OnDemand"), ("discount", "Sparplan", "SavingsPlan"),
-        ("category", "Speicher", "Storage"), ("unit", "1 Monat", "1 Month"), ("consumed_unit", "100 Std.", "100 Hours"),
+        ("category", "Speicher", "Storage"), ("unit", "1 Monat", "1 Month"),
+        ("unit", "10.000 Vorgänge", "10,000 Operations"), ("unit", "1 Tage", "1 Days"), ("unit", "100 Transaktionen", "100 Transactions"),
+        ("unit", "1 Einheit", "1 Unit"), ("unit", "10 Einheiten", "10 Units"), ("unit", "3 Monate", "3 Months"), ("unit", "1 Stunde", "1 Hour"),
+        ("consumed_unit", "100 Std.", "100 Hours"),
         ("meter", "P10-Momentaufnahmen", "P10 Snapshots"), ("pricing", "Uso", "Uso"), ("meter", "D4s v5", "D4s v5"),
     ],
 )  # fmt: skip

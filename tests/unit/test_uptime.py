@@ -65,6 +65,15 @@ def test_single_vms_are_a_deployment_each() -> None:
     assert row.credit_usd["a"] == pytest.approx(0.10 * 250.0)
 
 
+@pytest.mark.parametrize(("minutes", "breaches", "credit"), [(43.2, 0, 0.0), (43.3, 1, 10.0)])
+def test_an_uptime_at_its_level_is_no_breach(minutes: float, breaches: int, credit: float) -> None:
+    """43.2 of the 43,200 minutes of June leave 99.9 %; a credit of a tenth is for less than 99.9 %."""
+    june = watched("a", *one_failure(0, 100, minutes), fee_usd=100.0)
+    (row,) = fleet_uptime([june], JUNE, (0, MONTH * MINUTE))
+    assert row.breaches == breaches
+    assert row.credit_usd["a"] == pytest.approx(credit)
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_zones_are_down_only_while_no_vm_is_up(together: bool) -> None:
     """Two VMs over two zones, each down for an hour: at once it is downtime, one after the other it isn't."""
