@@ -48,7 +48,7 @@ def test_code_of_an_older_source_goes_when_new_code_comes(
 
 
 def test_damaged_code_is_passed_by_and_said(places: tuple[Path, Path]) -> None:
-    """The next folder may have a whole file; else the caller is told, and compiles again."""
+    """The next folder may have a whole file; else the caller learns so, and compiles again."""
     machine_code.write("kernel", "key", b"code")
     (file,) = places[0].iterdir()
     whole = file.read_bytes()
@@ -73,7 +73,7 @@ def test_a_folder_that_takes_nothing_is_passed_by(places: tuple[Path, Path]) -> 
 
 
 def test_a_source_that_cannot_be_read_keeps_no_code(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody could tell later whether it is of that source."""
+    """It could not be known later whether it is of that source."""
     monkeypatch.setattr(machine_code, "stamp", lambda: None)
     assert not machine_code.write("kernel", "key", b"code")
     assert not places[0].exists()

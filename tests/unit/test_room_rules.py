@@ -131,7 +131,7 @@ def test_a_plug_in_s_host_is_taken_and_its_no_is_a_no() -> None:
 
 
 def test_the_youngest_spot_vms_go_for_a_regular_one_and_their_room_is_its_own() -> None:
-    """Two spot VMs fill a host: the second goes for a VM of its size. A spot VM itself evicts nobody."""
+    """Two spot VMs fill a host: the second goes for a VM of its size. A spot VM itself evicts no other."""
     room = laid(vms("a"), vms("s", **SPOT), pools=(hosts(1, fit=2),))
     assert [ask(room, row, 1) for row in (0, 1, 3)] == [0, 0, NO_ROOM]
     assert (free(room), if_evicted(room)) == ([(0, 0.0)], [(8, 32.0)])
@@ -191,7 +191,7 @@ def test_without_spot_vms_or_without_others_nobody_is_evicted() -> None:
 
 
 def test_a_failed_host_has_no_room_and_is_whole_when_it_is_repaired() -> None:
-    """Those who were leaving it are off it; what they would have left is nobody's."""
+    """Those who were leaving it are off it; what they would have left belongs to no VM."""
     room = laid(vms("a"), vms("s", **SPOT), pools=(hosts(2, fit=2),))
     assert [ask(room, row, 1) for row in range(4)] == [0, 0, 1, 1]
     assert ask(room, 4, 0) == 0

@@ -146,21 +146,21 @@ def test_only_a_run_longer_than_a_day_is_asked_about(monkeypatch: pytest.MonkeyP
 
 def test_a_users_metric_of_words_gives_a_number_a_word(one: sim.Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mapping of words is a row each; anything else is refused with the metric's name and what would be right."""
-    told: list[Any] = [{"small": 2, "large": np.float32(0.5)}]
+    given: list[Any] = [{"small": 2, "large": np.float32(0.5)}]
     row = Metric(
         name="mine.<size>",
         label="mine of <size>",
         unit=Unit.COUNT,
         section="events",
         definition="",
-        compute=lambda _: told[0],
+        compute=lambda _: given[0],
     )
     METRICS.add(row.name, row)
     monkeypatch.setitem(METRICS.origins, row.name, "my_metrics")
     try:
         result = sim.run(one, engine="simpy")
         assert [list(result.values(f"mine.{word}")) for word in ("small", "large")] == [[2.0, 2.0], [0.5, 0.5]]
-        told[0] = 3.0
+        given[0] = 3.0
         with pytest.raises(PlugInError, match=r"metric mine\.<size> of my_metrics.*a mapping from words to numbers"):
             sim.run(one, engine="simpy")
     finally:
@@ -176,14 +176,14 @@ def test_a_users_metric_of_words_gives_a_number_a_word(one: sim.Scenario, monkey
 def test_another_process_that_cannot_simulate_is_told_with_its_last_words(
     one: sim.Scenario, monkeypatch: pytest.MonkeyPatch, said: str, words: str
 ) -> None:
-    """It may lack a module, or memory; without a word its exit code is told."""
+    """It may lack a module, or memory; without a word its exit code is shown."""
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=3, stderr=said, stdout=""))
     with pytest.raises(MachineError, match=f"one: another process can't simulate it: {words}$"):
         sim.check_determinism(one, engine="simpy")
 
 
 def test_a_program_outside_a_checkout_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installed one; in a checkout it is git's, and what git can't tell isn't told."""
+    """An installed one; in a checkout it is git's, and what git can't say is left out."""
     monkeypatch.setattr(provenance, "package_folder", lambda: tmp_path / "sim")
     assert provenance.git_commit() is None
     (tmp_path / ".git").mkdir()
@@ -263,9 +263,9 @@ def test_a_vm_whose_provisioning_state_ends_is_told(one: sim.Scenario) -> None:
     """The states that the platform reports come and go with their VM."""
     found = explain(sim.from_dict({**ONE, "group": [{"name": "web", "count": 1, "when_off": "delete",
         "schedule": {"days": "Mon-Sun", "on": "00:00:00", "off": "00:40:00"}}]}), "web-0000")  # fmt: skip
-    told = [event.words for event in found.events]
-    assert any(words.startswith("Its provisioning state is ") for words in told)
-    assert "Its provisioning state ends with it." in told
+    said = [event.words for event in found.events]
+    assert any(words.startswith("Its provisioning state is ") for words in said)
+    assert "Its provisioning state ends with it." in said
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ OFFICE = {"name": "web", "count": 2, "schedule": SHIFTS}
 
 
 def said(group: dict[str, Any], **more: Any) -> str:
-    """What is told of a scenario, with plain blanks."""
+    """What is said of a scenario, with plain blanks."""
     return "\n".join(sim.from_dict({**WEEK, "group": [group], **more}).describe()).replace("\N{NO-BREAK SPACE}", " ")
 
 

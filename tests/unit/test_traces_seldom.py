@@ -126,7 +126,7 @@ def fits_of(*operations: Operation):
 
 
 def test_rows_of_no_known_system_are_left_out_where_both_systems_have_enough():
-    """They are counted, for nobody knows where they belong."""
+    """They are counted, for where they belong is not known."""
     found = fits_of(*timed("start"), *timed("start", os="windows"), *timed("start", os="", each=3))
     assert [each.os for each in found.fits] == ["linux", "windows"]
     assert found.notes == ("left out: 3 start (vm) whose guest OS isn't known",)

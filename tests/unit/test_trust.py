@@ -128,7 +128,7 @@ def test_each_meter_s_price_comes_from_the_block_that_it_is_read_from():
 
 
 def test_untrusted_prices_of_one_source_stand_together():
-    """Meters in their order, then commitments; what is trusted isn't told, nor what the user wrote."""
+    """Meters in their order, then commitments; what is trusted isn't said, nor what the user wrote."""
     listed = load_bundled()
     size = "Standard_D4s_v5"
     east = RatedGroup(name="a", size=size, region="eastus", os="windows")
