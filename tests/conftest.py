@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from sim import from_dict, run
 
@@ -16,7 +16,7 @@ if HELPERS not in sys.path:
     sys.path.insert(0, HELPERS)
 
 # A slow computer breaks no property: benchmarks measure time.
-settings.register_profile("vmfleet", deadline=None)
+settings.register_profile("vmfleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vmfleet")
 
 # What is measured while tests run is no figure of the machine, and must not decide how a user's runs go.

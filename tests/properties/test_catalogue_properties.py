@@ -63,7 +63,7 @@ def test_doubling_the_prices_doubles_compute_and_licence(factor: float, size: st
     assert mine.licence_per_h(size, region) == pytest.approx(factor * BUNDLED.licence_per_h(size, region), rel=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     figures=st.dictionaries(
         st.tuples(st.integers(1, 64), st.sampled_from(["eastus2", "uksouth"]), st.booleans(), st.booleans()),

@@ -79,7 +79,7 @@ def plain_hour(demand: dict[str, float], reserved, hourly_usd: float) -> float:
     return sum(hours * payg[size] for size, hours in left.items())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(used=usage, reserved=reservations, hourly_usd=money)
 def test_array_work_equals_a_plain_loop_over_hours(used, reserved, hourly_usd):
     """Coverage of groups that share a size is proportional, so the fleet pays what a loop over sizes says."""
@@ -93,7 +93,7 @@ def test_array_work_equals_a_plain_loop_over_hours(used, reserved, hourly_usd):
     assert bill.cost("compute") == pytest.approx(expected, abs=1e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(used=usage, reserved=reservations, hourly_usd=money)
 def test_every_hour_is_paid_once_and_nothing_is_used_beyond_what_was_bought(used, reserved, hourly_usd):
     """Left plus covered is billed; used fractions lie in 0 to 1; amounts add up whatever happens."""
@@ -107,7 +107,7 @@ def test_every_hour_is_paid_once_and_nothing_is_used_beyond_what_was_bought(used
     assert bill.amount_nano() == sum(line.amount_nano for line in bill.lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(used=usage, quantity=st.floats(0, 6))
 def test_one_more_reservation_never_raises_pay_as_you_go(used, quantity):
     """And what it saves is at most what it covers at the list price."""
@@ -120,7 +120,7 @@ def test_one_more_reservation_never_raises_pay_as_you_go(used, quantity):
     assert -1e-6 <= saved <= HOURS * dearest + 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(used=usage, quantity=st.floats(0, 20))
 def test_a_capacity_reservation_never_costs_less_than_its_units_nor_less_than_the_vms(used, quantity):
     """An hour costs the larger of VMs and units, at the size's price: VMs replace empty units, never double."""

@@ -18,9 +18,7 @@ from sim.model.plan import FleetPlan, GroupPlan
 from sim.units import LONGEST_S
 from tests.helpers.operation_rows import CHANCE_CODES
 
-drawn = settings(
-    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], database=None
-)
+drawn = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], database=None)
 engines = st.sampled_from(("simpy", "compiled"))
 
 

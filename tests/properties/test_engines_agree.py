@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from drawn_fleets import fleet_plans
 from fleets import always, differences, fleet, run_until
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential, Lognormal, Uniform
@@ -23,7 +23,7 @@ from sim.model.demand import Arrivals, Cycle, People, Schedule, Windows
 from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import FleetPlan, Retry
 
-drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+drawn = settings(database=None)
 
 
 def must_agree(plan: FleetPlan, seed_: int, replication: int) -> None:

@@ -98,7 +98,7 @@ def simulate(index: HostIndex, history: list[Step]) -> list[tuple[int, int]]:
 
 
 @seed(20260201)
-@settings(deadline=None, max_examples=120, database=None)
+@settings(max_examples=120, database=None)
 @given(
     hosts=st.lists(pools, min_size=1, max_size=3),
     policy=st.sampled_from(POLICIES),

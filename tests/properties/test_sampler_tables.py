@@ -183,7 +183,7 @@ def test_an_empty_table_compiles():
     cut=st.tuples(st.floats(0, 0.9), st.floats(0.91, 1)),
     n=st.lists(st.integers(0, LAST), min_size=5, max_size=20),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_distribution_of_any_parameters_is_sampled_well(distribution, cut, n):
     """Whatever a scenario may say, truncated anywhere: within the stated error, and the same in both forms."""
     low, high = (float(x) for x in distribution.ppf(np.array(cut)))

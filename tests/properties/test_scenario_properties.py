@@ -244,7 +244,7 @@ def _is_answered(make):
         assert scenario.describe()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(changes)
 def test_a_careless_edit_gives_a_scenario_or_issues(edits):
     """Any value anywhere, keys lost, added and misplaced: a traceback would be our defect."""
@@ -254,7 +254,7 @@ def test_a_careless_edit_gives_a_scenario_or_issues(edits):
     _is_answered(lambda: from_dict(document))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(
@@ -276,7 +276,7 @@ def test_a_damaged_file_gives_a_scenario_or_issues(tmp_path_factory, cuts):
     _is_answered(lambda: load(path))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.sampled_from(PLACES),
     st.text(max_size=10) | st.sampled_from(["none", "0s", "1", "{}", "[]", "[1]", "nan", "-1", "true"]),
@@ -292,7 +292,7 @@ def test_any_override_gives_a_scenario_or_issues(place, value):
     _is_answered(lambda: from_dict(DOCUMENT, [f"{named}={value}"]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=30))
 def test_any_text_for_an_override_gives_a_scenario_or_issues(text):
     """Not even PATH=VALUE can be relied on."""
@@ -319,14 +319,14 @@ documents = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(documents)
 def test_a_document_written_as_toml_reads_back_the_same(document):
     """What a result folder keeps must be what was run, whatever strings and nesting it has."""
     assert tomllib.loads(to_toml(document)) == document
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(documents)
 def test_every_place_of_a_document_has_its_line(document):
     """The line of a key is one that holds the key; strings with quotes, brackets and line ends in them cause no wrong line number."""

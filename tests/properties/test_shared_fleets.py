@@ -19,7 +19,7 @@ from drawn_platforms import (
     working_fleets_on_hosts,
 )
 from fleets import always, differences, fleet, group, run_until
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from inspection import inspected
 
@@ -32,7 +32,7 @@ from sim.model.demand import Arrivals, Autoscale, Cycle, ScalingRule
 from sim.model.faults import Failing, Maintenance, Spot, Throttle
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform, Quota, Reserved, Retry
 
-drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+drawn = settings(database=None)
 seeds = st.integers(0, 2**64 - 1)
 
 

@@ -7,7 +7,7 @@ import pytest
 from drawn_fleets import fleet_plans
 from drawn_platforms import disrupted_fleets
 from fleets import always, fleet, group
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from sim.billing.hours import hours_of
 from sim.billing.meters import RatedGroup
@@ -21,7 +21,7 @@ from sim.runs.rate_replication import billed_stays
 from sim.usage.ledger import into_clock_hour_s, to_ticks
 
 REGION = "westeurope"
-drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+drawn = settings(database=None)
 
 
 def recorded(plan: FleetPlan, engine: str):

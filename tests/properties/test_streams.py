@@ -5,7 +5,7 @@ import math
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.distributions import streams
@@ -18,7 +18,6 @@ compiled_bits = numba.njit(streams.bits_u64)
 
 
 @given(key=KEYS, k=POSITIONS)
-@settings(deadline=None)
 def test_a_draw_is_the_same_in_all_three_forms(key, k):
     """The plain, the array and the compiled hash must agree on all 52 bits, or two engines part ways."""
     plain = streams.bits_int(key, k)

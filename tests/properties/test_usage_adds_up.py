@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from drawn_fleets import fleet_plans
 from fleets import RunOutput, differences, fleet, run_until
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -35,7 +35,7 @@ from sim.usage.ledger import (
     to_ticks,
 )
 
-drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+drawn = settings(database=None)
 engines = st.sampled_from(("simpy", "compiled"))
 
 Stay = tuple[str, str, int, int]  # VM, power state, from tick, to tick

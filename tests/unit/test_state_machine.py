@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from drawn_fleets import group_plans
 from fleets import always, group
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, seed, settings
 
 from sim.errors import LifecycleError, OperationNotAllowed
 from sim.lifecycle import power as power_module
@@ -25,7 +25,7 @@ from sim.model.states.compile import compile_state_machine
 from sim.usage.ledger import FORGOTTEN, LEFT_ON, column
 from tests.helpers.operation_rows import CHANCE_CODES
 
-drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+drawn = settings(database=None)
 EVERYTHING: dict[str, Any] = {
     "failures": dict.fromkeys(CHANCE_CODES, 0.1),
     "guest_crash": GuestCrash(time_between_s=always(1000), detection_s=always(60)),
