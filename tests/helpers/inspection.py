@@ -16,6 +16,9 @@ from sim.engines.simpy.vm import Vm
 from sim.lifecycle.power import ON_HOST
 from sim.model.plan import FleetPlan
 
+# A fleet that is refused again and again has hundreds of thousands of events, and Hypothesis likes to try its like.
+MOST_LOOKS = 10_000
+
 
 def vcpus_of(vm: Vm) -> int:
     """What a VM takes of a host."""
@@ -172,19 +175,20 @@ class Inspector:
 
 
 def inspected(plan: FleetPlan, *, seed: int, replication: int = 0) -> tuple[FleetRun, Inspector]:
-    """A SimPy run under inspection."""
+    """A SimPy run whose first `MOST_LOOKS` events are inspected."""
     fleet = Fleet(plan, seed, replication)
     inspector = Inspector(fleet)
     env = fleet.env
+    run_on = env.run_until
 
     def run_until(until_s: float) -> None:
-        while env.peek() < until_s:
+        while env.peek() < until_s and inspector.looked < MOST_LOOKS:
             if env.peek() != env.now:
                 inspector.look_at_the_end_of(env.now)
             inspector.last_s = env.peek()
             env.step()
             inspector.look()
-        env._now = until_s
+        run_on(until_s)
 
     env.run_until = run_until  # type: ignore[method-assign]
     return fleet.run(), inspector
