@@ -223,7 +223,8 @@ def build_report(folder: Path, *, quiet: bool) -> None:
 
 SUMMARY = (
     "vms.created", "hours.running", "billed_hours", "served_hours", "wasted_hours", "availability",
-    "load.served_share", "load.overload_hours", "ready.late_share", "ready.never", "forgotten_hours", "evictions",
+    "load.served_share", "load.overload_hours", "ready.late_share", "ready.never",
+    "deadline.met_share", "deadline.missed", "deadline.late_mean_s", "forgotten_hours", "evictions", "lost_work_hours",
     *(f"failures.{code}" for code in FAILURES),
     "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment", "cost.total", "cost.per_month", "forgotten_cost",
 )  # fmt: skip

@@ -11,13 +11,14 @@ from sim.units import HOURS_PER_MONTH
 Range = tuple[float, float] | None
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 READY = ("ready.moments", "ready.late_share", "ready.never")
+WORK = ("deadline.due", "deadline.missed", "deadline.late_mean_s")
 FEW = 5  # replications
 LEAST_LATE = 0.0005  # of the times needed; less is not worth a sentence that no one asked for
 WORTH_SAYING = 0.005  # of the mean; bills that differ by less don't differ in practice
 
 
 def answer_words(summary: Mapping[str, Any], range_of_bills: Range = None) -> list[str]:
-    """The cost, what its prices are, and readiness: first, if the scenario limits it; *range_of_bills* holds nine bills in ten."""
+    """The cost, what its prices are, and readiness: first, if the scenario limits it, and late work before it; *range_of_bills* holds nine bills in ten."""
     share = summary["metrics"].get("cost.trusted_share", {}).get("mean")
     said = [
         _cost(summary, range_of_bills),
@@ -27,6 +28,7 @@ def answer_words(summary: Mapping[str, Any], range_of_bills: Range = None) -> li
         trace_sentence(summary.get("trace_sizes", {})),
     ]
     said.insert(0 if summary.get("ready_limit") else len(said), ready_words(summary))
+    said.insert(0, work_words(summary))
     return [*filter(None, [*said, few_words(summary["replications"])])]
 
 
@@ -81,6 +83,19 @@ def ready_words(summary: Mapping[str, Any]) -> str:
     slow = max(0.0, late * moments - never)
     how = f"{times(slow)} too late, {times(never)} not at all while needed"
     return f"{often} and were not ready in time {times(late * moments)} ({percent(late)}): {how}."
+
+
+def work_words(summary: Mapping[str, Any]) -> str:
+    """How much of the work with a deadline was late, and by how much; empty where none was due."""
+    metrics = summary["metrics"]
+    due, missed, late_s = (metrics.get(name, {}).get("mean") or 0.0 for name in WORK)
+    if not due:
+        return ""
+    of = f"In {length(counted_h(summary))} work was due {times(due)}"
+    if not missed:
+        return f"{of}, and always done in time."
+    late = length(round(late_s / 60) / 60) if late_s >= 60 else "less than a minute"
+    return f"{of} and was late or not done {times(missed)} ({percent(missed / due)}), by {late} on average."
 
 
 def times(number: float) -> str:

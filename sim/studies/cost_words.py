@@ -23,6 +23,12 @@ PRACTICAL: Mapping[Unit, float] = {
 }
 """By unit the least difference that matters in practice; of other units a thousandth of the base's figure."""
 NOT_PRACTICAL = "no practical difference"
+SERVED: Mapping[str, str] = {
+    "availability": "VMs are ready {} points {} often",
+    "deadline.met_share": "{} points {} of the work is done in time",
+    "load.served_share": "{} points {} of the load is served",
+}
+"""What a fleet is for, as shares: a variant that saves money by them says so."""
 BOOTS = "boots"
 """What CAUSES calls boots and failures, in fleets without any failure."""
 FAILURES = ("failures.", "evictions", "host_failures", "guest_crashes", "allocation.failures")
@@ -39,9 +45,7 @@ class Saving:
     high: float | None
     verdict: str
     matters: bool  # in practice
-    readier: (
-        float  # by so much of the time needed VMs are ready more often; 0 where that is undecided or hardly matters
-    )
+    served: Mapping[str, float]  # by metric of SERVED, so much more of it; where that is decided and matters
     causes: Mapping[str, float]  # by label, in the order in which they take effect
 
     @property
@@ -101,22 +105,22 @@ class CostAnswer:
     def _sentence(self, of: Saving) -> str:
         name, unit = of.variant, f"{self.currency} {self.period}".rstrip()
         if not of.change and not of.low and not of.high:
-            return f"{name} costs the same as {self.base}{self._ready(of)}."
+            return f"{name} costs the same as {self.base}{self._served(of)}."
         how = f"{of.money(of.after)} instead of {of.money(of.before)}"
         if of.verdict == "undecided":
             bounds = self._bounds(of)
             apart = f" (difference: {bounds})" if bounds else ""
-            return f"Whether {name} saves money is undecided: it costs {how} {unit}{apart}{self._ready(of)}."
+            return f"Whether {name} saves money is undecided: it costs {how} {unit}{apart}{self._served(of)}."
         if not of.matters:
-            return f"{name} costs practically the same as {self.base}: {how} {unit}{self._ready(of)}."
+            return f"{name} costs practically the same as {self.base}: {how} {unit}{self._served(of)}."
         share = "" if of.relative is None else f"{percent(abs(of.relative), 0 if abs(of.relative) >= 0.1 else 1)}"
         certain = "; ".join(each for each in (share, self._bounds(of)) if each)
         amount, certain = f"{of.money(abs(of.change))} {unit}", f" ({certain})" if certain else ""
         if of.change < 0:
-            return f"{name} saves {amount}{certain}: {how}{self._ready(of)}."
+            return f"{name} saves {amount}{certain}: {how}{self._served(of)}."
         less = of.change / of.after
         back = f" That is, {self.base} costs {percent(less, 0 if less >= 0.1 else 1)} less than {name}."
-        return f"{name} costs {amount} more than {self.base}{certain}: {how}{self._ready(of)}.{back}"
+        return f"{name} costs {amount} more than {self.base}{certain}: {how}{self._served(of)}.{back}"
 
     def _bounds(self, of: Saving) -> str:
         """The interval of the difference, where rounding leaves one."""
@@ -128,10 +132,13 @@ class CostAnswer:
         return f"{percent(self.confidence, 0)} interval {low} to {high}"
 
     @staticmethod
-    def _ready(of: Saving) -> str:
-        if not of.readier:
-            return ""
-        return f"; VMs are ready {plain(100 * abs(of.readier), 2)} points {'more' if of.readier > 0 else 'less'} often"
+    def _served(of: Saving) -> str:
+        """What it does to the fleet's purpose."""
+        said = (
+            SERVED[name].format(plain(100 * abs(more), 2), "more" if more > 0 else "less")
+            for name, more in of.served.items()
+        )
+        return "".join(f"; {each}" for each in said)
 
     @property
     def scale(self) -> Scale:
@@ -178,13 +185,11 @@ def cost_answer(content: Mapping[str, Any]) -> CostAnswer:
         if share is not None and trusted[content["base"]] is not None:
             trusted[variant] = trusted[content["base"]] + share
         low, high = (None if cost.get(end) is None else cost[end] * times for end in ("low", "high"))
-        ready = by_metric.get("availability") or {}
         savings.append(
             Saving(
                 variant=variant, before=before * times, after=(before + cost["mean"]) * times, low=low, high=high,
                 verdict=str(cost.get("verdict", "")), matters=matters("cost.total", cost, base),
-                readier=(ready.get("mean") or 0.0)
-                * (ready.get("verdict") != "undecided" and matters("availability", ready, base)),
+                served={name: by_metric[name]["mean"] for name in SERVED if _decided(name, by_metric, base)},
                 causes={
                     names.get(row.get("cause"), row["label"]): row["mean"] * times
                     for row in content.get("causes", {}).get(variant, ())
@@ -203,6 +208,12 @@ def _fails(content: Mapping[str, Any]) -> bool:
     means = (entry.get("mean") for by in (content.get("base_metrics", {}), *content["differences"].values())
              for name, entry in by.items() if name.startswith(FAILURES))  # fmt: skip
     return any(means)
+
+
+def _decided(metric: str, differences: Mapping[str, Any], base: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a variant is known to differ in a metric, and by so much that it matters."""
+    found = differences.get(metric) or {}
+    return found.get("verdict") != "undecided" and matters(metric, found, base)
 
 
 def matters(metric: str, difference: Mapping[str, Any], base: Mapping[str, Mapping[str, Any]]) -> bool:

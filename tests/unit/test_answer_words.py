@@ -33,6 +33,32 @@ def test_the_cost_is_a_month_and_has_the_digits_that_its_error_allows() -> None:
     assert "nine in ten" not in answer_words(summary(), (20483.0, 20484.0))[0]
 
 
+def test_late_work_comes_first() -> None:
+    """Of 400 jobs a week 20 were late, by 53 min on average: a cost alone would hide it."""
+    found = summary(deadline__due=400.0, deadline__missed=20.0, deadline__late_mean_s=3158.3)
+    words, cost = (each.replace("\N{NO-BREAK SPACE}", " ") for each in answer_words(found))
+    assert (
+        words
+        == "In 28 days work was due 400 times and was late or not done 20 times (5.0 %), by 53 minutes on average."
+    )
+    assert cost.startswith("Estimated cost")
+    in_time = summary(deadline__due=400.0, deadline__missed=0.0)
+    assert answer_words(in_time)[0] == "In 28 days work was due 400 times, and always done in time."
+    (alone,) = answer_words(summary(deadline__due=0.0))  # no deadline
+    assert alone.startswith("Estimated cost")
+
+
+def test_a_run_counts_late_work_in_its_answer() -> None:
+    """Every job takes two hours and is due after one: all of them are late, by an hour and a start."""
+    group = {
+        "name": "job", "size": "Standard_D2s_v5",
+        "arrivals": {"rate": 1.0, "lifetime": "2h", "lifetime_counts": "running", "deadline": "1h"},
+    }  # fmt: skip
+    found = sim.run(sim.from_dict({"name": "x", "horizon": "7d", "replications": 2, "group": [group]})).summary()
+    first = answer_words(found)[0].replace("\N{NO-BREAK SPACE}", " ")
+    assert "late or not done" in first and "(100.0 %), by 1." in first
+
+
 @pytest.mark.parametrize(
     ("amount", "half", "words"),
     [

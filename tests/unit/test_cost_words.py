@@ -39,6 +39,19 @@ def test_a_saving_is_per_month_with_before_and_after_and_how_ready_vms_are():
     assert "ready" not in said(nights=cost(-50.0, 5.0, ready=-0.0024))[0]  # no practical difference
 
 
+def test_a_saving_by_late_work_or_unserved_load_says_so():
+    """What is saved by doing less of what the fleet is for is no saving in itself."""
+    less = cost(-50.0, 5.0)
+    less["deadline.met_share"] = {"mean": -0.023, "verdict": "worse"}
+    less["load.served_share"] = {"mean": 0.011, "verdict": "better"}
+    (words,) = said(spot=less)
+    assert words.endswith(
+        "300 instead of 400; 2.30 points less of the work is done in time; 1.10 points more of the load is served."
+    )
+    less["deadline.met_share"]["verdict"] = "undecided"
+    assert "in time" not in said(spot=less)[0]
+
+
 def test_what_costs_more_is_said_both_ways():
     """Who asks what the base saves reads it, too: 60 more than 400 is 13 % of 460 less."""
     assert said(more=cost(30.0, 4.0, "worse")) == [
