@@ -28,7 +28,11 @@ EXAMPLES = {
     "sensitivity": (
         "vmfleet sensitivity dev.toml --vary group.vm.count=20..60 --vary group.vm.durations.starting=10s..60s",
     ),
-    "recommend": ("vmfleet recommend dev.toml", "vmfleet recommend dev.toml --markdown"),
+    "recommend": (
+        "vmfleet recommend dev.toml",
+        "vmfleet recommend dev.toml --fall 30%",
+        "vmfleet recommend dev.toml --markdown",
+    ),
     "validate": ("vmfleet validate dev.toml", "vmfleet validate dev.toml --set group.vm.priority=spot"),
     "report": ("vmfleet report results/dev",),
     "states": (

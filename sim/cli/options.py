@@ -302,8 +302,8 @@ def _consent(found: WorkEstimate) -> None:
     refuse_excess(found)
 
 
-def share_of(text: str | None) -> float | None:
-    """A precision as people write it, `1%` or `0.01`, as a share of the metric."""
+def share_of(text: str | None, option: str = "--precision") -> float | None:
+    """A share as people write it, `1%` or `0.01`, for an option."""
     if text is None:
         return None
     number = text.strip()
@@ -312,7 +312,5 @@ def share_of(text: str | None) -> float | None:
     except ValueError:
         share = float("nan")
     if not 0.0 < share < 1.0:
-        raise refusal(
-            ScenarioError, "", f"{text!r} is no share", "say 1% or 0.01, above 0 and below 1", field="--precision"
-        )
+        raise refusal(ScenarioError, "", f"{text!r} is no share", "say 1% or 0.01, above 0 and below 1", field=option)
     return share

@@ -9,7 +9,7 @@ import typer
 from sim.cli import options, terminal
 from sim.cli.folders import run_study
 from sim.fields.metrics import Forms, hosts_sentence
-from sim.fields.numbers import NO_NUMBER, estimate, general, length, percent
+from sim.fields.numbers import NO_NUMBER, asked_percent, estimate, general, length, percent
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
@@ -94,12 +94,21 @@ def sensitivity(
 
 
 @options.expanded(*(name for name in options.STUDY if name != "precision"))
-def recommend(scenario: options.ScenarioFile, shared: options.Shared) -> None:
+def recommend(
+    scenario: options.ScenarioFile,
+    shared: options.Shared,
+    fall: Annotated[
+        str, typer.Option("--fall", metavar="SHARE", help="Say what is saved, too, if demand falls by this.")
+    ] = "20%",
+) -> None:
     """How much of which commitment to buy: reservations, savings plans, and both together."""
     from sim import load, recommend
 
+    share = options.share_of(fall, "--fall") or 0.0
     loaded = load(scenario, shared.overrides or ())
-    run_study("recommend", loaded.name, shared, lambda asked: recommend(loaded, options=asked), _print_purchases)
+    run_study(
+        "recommend", loaded.name, shared, lambda asked: recommend(loaded, fall=share, options=asked), _print_purchases
+    )
 
 
 def _print_evidence(summary: Mapping[str, Any]) -> None:
@@ -141,7 +150,7 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
     form = Forms(currency=currency).of(
         "cost.total", *(option["saving_per_month"]["mean"] for option in summary["options"])
     )
-    fall = f"{100 * summary['options'][0]['if_demand_falls']['by']:g} % less demand"
+    fall = f"{asked_percent(summary['options'][0]['if_demand_falls']['by'])} less demand"
     terminal.say(f"{summary['words']}.")
     terminal.print_table(
         f"{summary['scenario']}: saved a month (730 h), {currency}; {summary['replications']} replications, seed {summary['seed']}",

@@ -130,6 +130,11 @@ def length(hours: float) -> str:
     return f"{hours * 60:,.10g} minutes"
 
 
+def asked_percent(share: float) -> str:
+    """A share that someone gave, with the digits that it was given with: 12.5 %, 30 %."""
+    return f"{general(100 * share)}\N{NO-BREAK SPACE}%"
+
+
 def general(value: float | None, digits: int = 5) -> str:
     """A number of any kind with at most so many digits that matter."""
     return NO_NUMBER if value is None or not math.isfinite(value) else compact(float(f"{value:.{digits}g}"))

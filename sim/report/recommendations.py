@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sim.fields.metrics import Form
-from sim.fields.numbers import percent, plain
+from sim.fields.numbers import asked_percent, percent, plain
 from sim.report import style
 from sim.report.answer import Table
 from sim.report.axes import Key, Sheet, whisker_key
@@ -48,7 +48,7 @@ def savings(study: Study) -> Drawn:
     axes.name_lines([each["name"] for each in options])
     axes.rule(0.0, upright=True)
     axes.x.label = f"{study.currency} a month"
-    fall = percent(options[0]["if_demand_falls"]["by"], 0)
+    fall = asked_percent(options[0]["if_demand_falls"]["by"])
     sheet.key(
         Key(label="saved", fill=style.BLUE),
         whisker_key(f"{percent(study.confidence, 0)} interval"),
@@ -71,7 +71,7 @@ def _options(study: Study) -> Table:
         bounds = "" if saving["low"] is None else f"{form.text(saving['low'])} to {form.text(saving['high'])}"
         found = [form.text(saving["mean"]), bounds, *map(form.text, means)]
         rows.append([each["name"], *found, percent(each["fall_to_break_even"])])
-    fall = percent(study.content["options"][0]["if_demand_falls"]["by"], 0)
+    fall = asked_percent(study.content["options"][0]["if_demand_falls"]["by"])
     return Table(
         columns=[
             "buy", f"saves ({study.currency})", f"{percent(study.confidence, 0)} interval", "commits to", f"saves at {fall} less demand",

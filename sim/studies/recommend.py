@@ -14,7 +14,7 @@ from typing import Any, Unpack
 from sim.billing.commitments import TERMS
 from sim.errors import InputError
 from sim.fields.messages import list_words
-from sim.fields.numbers import money, money_decimals, percent, plain, rounded
+from sim.fields.numbers import asked_percent, money, money_decimals, percent, plain, rounded
 from sim.runs.frames import DataFrame, frame
 from sim.runs.options import StudyKeywords, options_from
 from sim.runs.run import loaded, run_with
@@ -27,7 +27,7 @@ from sim.studies.convex_search import Costs, edge, least
 from sim.studies.study_folders import table_of, write_study
 from sim.units import HOURS_PER_MONTH, HOURS_PER_YEAR
 
-FALL = 0.2  # of demand, for which the regret is stated
+FALL = 0.2  # of demand, for which the regret is stated unless another is asked for
 MOST_SWEEPS = 20
 WAYS = {"reservations": ("reservation",), "savings plan": ("savings-plan",), "both": ("reservation", "savings-plan")}
 
@@ -65,7 +65,8 @@ class Option:
     term: str
     bought: tuple[Bought, ...]
     saving: Interval
-    saving_fallen: Interval  # the same purchase where demand is lower by `FALL`
+    fall: float  # share of demand that is lost in every hour in the next two
+    saving_fallen: Interval  # the same purchase where demand is lower
     regret_fallen: Interval  # what it then costs more than the best purchase for that demand
     fall_to_break_even: float | None  # by which demand may fall before nothing is saved; None: it saves nothing
 
@@ -86,7 +87,7 @@ class Option:
             "saving_per_month": asdict(self.saving),
             "cost_per_month": sum(each.cost_per_month for each in self.bought),
             "if_demand_falls": {
-                "by": FALL, "saving_per_month": asdict(self.saving_fallen), "regret_per_month": asdict(self.regret_fallen),
+                "by": self.fall, "saving_per_month": asdict(self.saving_fallen), "regret_per_month": asdict(self.regret_fallen),
             },
             "fall_to_break_even": self.fall_to_break_even, "bought": [each.row() for each in self.bought],
         }  # fmt: skip
@@ -128,7 +129,7 @@ class Recommendation(Answer):
             then = f"saves {fallen}" if best.saving_fallen.mean >= 0 else f"loses {fallen}"
             said.append(
                 f"for {term} buy {best.words}: it saves {saving} {currency} a month, {share} of compute, "
-                f"and {then} if demand falls by {percent(FALL, 0)}"
+                f"and {then} if demand falls by {asked_percent(best.fall)}"
             )
         text = "; ".join(said)
         return text[:1].upper() + text[1:]
@@ -170,11 +171,16 @@ class Recommendation(Answer):
         )
 
 
-def recommend(scenario: Scenario | str | Path, **keywords: Unpack[StudyKeywords]) -> Recommendation:
+def recommend(
+    scenario: Scenario | str | Path, *, fall: float = FALL, **keywords: Unpack[StudyKeywords]
+) -> Recommendation:
     """Find how much of which commitment to buy for a scenario, beside those that it has already.
 
-    Raises InputError where nothing has a price, with the keys that would help.
+    *fall* is the share of demand, above 0 and below 1, at whose loss each purchase is tried, too. Raises InputError for another
+    share, and where nothing has a price, with the keys that would help.
     """
+    if not 0.0 < fall < 1.0:
+        raise InputError(f"fall: {fall!r}: demand falls by a share above 0 and below 1, such as {FALL}")
     asked = loaded(scenario)
     options = options_from(keywords, StudyKeywords, "recommend").seeded(asked)
     if options.count(asked) < 2:
@@ -192,7 +198,7 @@ def recommend(scenario: Scenario | str | Path, **keywords: Unpack[StudyKeywords]
         for way, kinds in WAYS.items():
             own = [each for each in offered if each.commitment.term == term and each.kind in kinds]
             if {each.kind for each in own} == set(kinds):
-                found.append(_option(fleet, way, term, own, result.confidence))
+                found.append(_option(fleet, way, term, own, fall, result.confidence))
     return Recommendation(
         run=result, options=tuple(found), payg=_a_month(fleet, fleet.costs(()), result.confidence), lacking=lacking,
         warnings=tuple(_warnings(asked, fleet)),
@@ -260,9 +266,9 @@ class _Search:
         return min((self.with_plan(each) for each in found), key=self.mean)
 
 
-def _option(fleet: FleetHours, way: str, term: str, own: Sequence[Offer], confidence: float) -> Option:
+def _option(fleet: FleetHours, way: str, term: str, own: Sequence[Offer], fall: float, confidence: float) -> Option:
     """The best purchase of some offers, what each part came to, and what happens if demand falls."""
-    search, fallen = _Search(fleet, own), _Search(fleet.fallen(FALL), own)
+    search, fallen = _Search(fleet, own), _Search(fleet.fallen(fall), own)
     steps = search.best
     with_it, with_it_fallen = search.costs(steps), fallen.costs(steps)
     none = [0] * len(steps)
@@ -271,7 +277,7 @@ def _option(fleet: FleetHours, way: str, term: str, own: Sequence[Offer], confid
         return _a_month(fleet, [a - b for a, b in zip(more, less, strict=True)], confidence)
 
     return Option(
-        way=way, term=term, bought=tuple(_bought(search, steps, confidence)),
+        way=way, term=term, fall=fall, bought=tuple(_bought(search, steps, confidence)),
         saving=monthly(search.costs(none), with_it),
         saving_fallen=monthly(fallen.costs(none), with_it_fallen),
         regret_fallen=monthly(with_it_fallen, fallen.costs(fallen.best)),

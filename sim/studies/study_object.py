@@ -17,7 +17,7 @@ from sim.runs.warm_up import with_warm_up
 from sim.scenario.scenario import Scenario
 from sim.studies.axes import Vary, changed
 from sim.studies.compare import Comparison, compare
-from sim.studies.recommend import Recommendation, recommend
+from sim.studies.recommend import FALL, Recommendation, recommend
 from sim.studies.selection import Selection, best_of
 from sim.studies.sensitivity import Sensitivity, sensitivity
 from sim.studies.sizing import Sizing, size
@@ -98,6 +98,6 @@ class Study:
         """Choose the best of some variants, with as many replications as that needs; see `sim.best_of`."""
         return best_of(variants, indifference=indifference, options=self.options, **more)
 
-    def recommend(self) -> Recommendation:
+    def recommend(self, *, fall: float = FALL) -> Recommendation:
         """Find how much of which commitment to buy; see `sim.recommend`."""
-        return recommend(self.scenario, options=self.options)
+        return recommend(self.scenario, fall=fall, options=self.options)

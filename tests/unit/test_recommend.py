@@ -75,6 +75,23 @@ def test_a_steady_fleet_is_reserved_whole() -> None:
     assert only(found, "savings plan, 1y").amount == pytest.approx(7 * rate, abs=0.01)
 
 
+def test_what_is_left_of_a_saving_is_that_of_the_fall_that_was_asked_for() -> None:
+    """Ten VMs reserved: each reservation costs its price; with three in ten gone only seven replace a VM."""
+    found = recommend(fleet({"name": "web", "count": 10}), fall=0.3)
+    best = option(found, "reservations, 1y")
+    assert best.saving_fallen.mean == pytest.approx(730 * (7 * D4 - 10 * D4_1Y), rel=1e-4)
+    assert best.regret_fallen.mean == pytest.approx(730 * 3 * D4_1Y, rel=1e-4)
+    assert best.row()["if_demand_falls"]["by"] == 0.3
+    assert "if demand falls by 30 %" in found.words.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize("fall", [0.0, 1.0, -0.2, float("nan"), 30.0])
+def test_demand_falls_by_a_share(fall: float) -> None:
+    """Neither by nothing nor by all of it; 30 is not 30 %."""
+    with pytest.raises(InputError, match="fall"):
+        recommend(fleet({"name": "web", "count": 1}), fall=fall)
+
+
 def test_a_unit_is_bought_if_it_is_used_often_enough(two_levels: sim.Recommendation) -> None:
     """Used in half of the hours: a year's reservation (59 %) takes the base alone, three years' (37 %) take the peak too."""
     year, three = (only(two_levels, f"reservations, {term}") for term in ("1y", "3y"))
@@ -221,4 +238,9 @@ def test_the_command_says_the_same_in_every_form(tmp_path: Path, monkeypatch: py
     assert written.exit_code == 0, written.output
     assert "| reservations, 1y | Standard_D4s_v5 | 2 |" in written.stdout
     assert "Written" not in written.stdout
+    half = CliRunner().invoke(app, ["recommend", "web.toml", "--no-report", "--fall", "12.5%"])
+    assert half.exit_code == 0, half.output
+    assert "12.5 % less demand" in half.stdout.replace("\N{NO-BREAK SPACE}", " ")
+    wrong = CliRunner().invoke(app, ["recommend", "web.toml", "--fall", "130%"]).exception
+    assert isinstance(wrong, InputError) and "--fall" in str(wrong)
     assert isinstance(CliRunner().invoke(app, ["recommend", "none.toml"]).exception, InputError)
