@@ -29,6 +29,9 @@ MOST_CELL = 32_767  # characters of a cell, as in a spreadsheet
 MOST_RATIO = 200  # bytes unpacked for each byte of gzip; tables reach about 30
 FREE_UNPACKED = 64 * 2**20  # bytes below which no ratio is asked about
 
+ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):(/+)(.*)", re.DOTALL | re.IGNORECASE)
+"""An address in a store: kind, slashes, the rest; `Path` makes one slash of several, and one letter is a drive."""
+
 Error = type[InputError]
 CsvRows = Iterator[tuple[int, list[str]]]
 
@@ -51,6 +54,8 @@ def refusal(
 def near_file(path: str | Path) -> str:
     """What may have been meant by the name of a file that isn't there: the nearest one in its folder, else some of its kind."""
     path = Path(path)
+    if ADDRESS.fullmatch(str(path)):
+        return "it is read from a path here, not from an address"
     try:
         there = sorted(each.name for each in path.parent.iterdir() if each.suffix == path.suffix)
     except (OSError, ValueError):

@@ -70,12 +70,13 @@ def fit(
 ) -> None:
     """Fit what was recorded of VMs (lifetimes and arrivals, or how long operations took), and print it as a group."""
     from sim.report import style
+    from sim.runs.remote import here
 
     if choices.layout == OPERATIONS:
         found = _fitted_operations(trace, choices, quiet=quiet)
     else:
         found = _fitted_trace(trace, choices, quiet=quiet)
-    place = Path("results") / f"fit-{trace.name.partition('.')[0]}" if figures is None else figures
+    place = Path("results") / f"fit-{trace.name.partition('.')[0]}" if figures is None else here(figures)
     drawn = found.draw()
     for figure in drawn:
         style.write(figure, place)

@@ -27,7 +27,9 @@ def validate(scenario: options.ScenarioFile, overrides: options.Overrides = None
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="RESULT_DIR", help="A folder that `vmfleet run` wrote.")],
+    folder: Annotated[
+        Path, typer.Argument(parser=options.folder, metavar="RESULT_DIR", help="A folder that `vmfleet run` wrote.")
+    ],
     quiet: options.Quiet = False,
 ) -> None:
     """Build report.html and the figures again from a result folder."""

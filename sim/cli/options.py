@@ -99,6 +99,14 @@ def focus_version(asked: str | None, file: Path | None) -> str:
     return asked or "1.2"
 
 
+def folder(given: str) -> Path:
+    """A result folder as it was given: a path, or an address in a store. Raises InputError for a text that is no whole address."""
+    from sim.runs.remote import url_of
+
+    url_of(given)  # a `Path` has lost how many slashes there were
+    return Path(given)
+
+
 def option(default: Any, *flags: str, **how: Any) -> Any:
     """A field of a dataclass of options: its default, its flags, and what `typer.Option` takes besides."""
     return field(default=default, metadata={"option": typer.Option(*flags, **how)})
@@ -150,7 +158,7 @@ class Shared:
         help="Run on an existing cluster instead: dask://host:port, ray://auto or ray://host:port.",
     )
     out: Path | None = option(
-        None, "--out", "-o", metavar="DIR", help="Result folder. [default: results/<scenario name>]"
+        None, "--out", "-o", parser=folder, metavar="DIR", help="Result folder. [default: results/<scenario name>]"
     )
     overrides: Overrides = None
     engine: Engine = option(

@@ -43,7 +43,11 @@ class BillOptions:
         help="VM lists, Resource Graph rows and Activity Logs of the invoice's days: they tell what is idle; repeatable.",
     )
     against: Path | None = option(
-        None, "--against", metavar="RESULT_DIR", help="Set the bill that `vmfleet run` found beside it."
+        None,
+        "--against",
+        parser=options.folder,
+        metavar="RESULT_DIR",
+        help="Set the bill that `vmfleet run` found beside it.",
     )
     size: str | None = option(None, "--size", metavar="SIZE", help="Where the file doesn't say.")
     os: str = option("linux", "--os", metavar="NAME", help="Where the file doesn't say.")

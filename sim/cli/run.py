@@ -49,7 +49,10 @@ def demo(shared: options.Shared) -> None:
 @options.expanded("out", "no_report", "quiet", "as_json", "as_markdown")
 def merge(
     shards: Annotated[
-        list[Path], typer.Argument(metavar="RESULT ...", help="Result folders of `run --replications FIRST..LAST`.")
+        list[Path],
+        typer.Argument(
+            parser=options.folder, metavar="RESULT ...", help="Result folders of `run --replications FIRST..LAST`."
+        ),
     ],
     shared: options.Shared,
     replications: Annotated[

@@ -9,6 +9,7 @@ from sim.errors import InputError
 from sim.fields import numbers
 from sim.report import style
 from sim.report.axes import Axes, Key, Sheet
+from sim.runs.remote import here
 
 EXPECTED_DASHES = ("--", ":", "-.")
 
@@ -79,8 +80,9 @@ def plot(
     axes.x.label, axes.y.label = x, y
     said = "; ".join(f"{row[0]}, {row[1]}: {form(row[2])}" for row in rows[1 : style.MOST_SAID + 1])  # type: ignore[arg-type]
     drawn = sheet.finish(name, alt=f"{y} by {x}: {said}.", rows=rows)
-    style.write(drawn, Path(folder) / "figures")
-    return Path(folder) / "figures" / f"{name}.png"
+    place = here(folder) / "figures"
+    style.write(drawn, place)
+    return place / f"{name}.png"
 
 
 def _draw_found(

@@ -162,10 +162,11 @@ def keep_parts(folder: Path, replications: Replications) -> None:
 class RunCache:
     """A folder of kept replications, safe for several processes at once."""
 
-    folder: Path  # or a text
+    folder: Path  # or a text; an address as a text is checked
     reused: int = field(default=0, compare=False)  # replications found here instead of simulated
 
     def __post_init__(self) -> None:
+        url_of(self.folder)
         self.folder = Path(self.folder)
 
     def entry(self, inputs: SimulationInput, seed: int, *, engine: str = "auto", events: bool = False) -> CacheEntry:

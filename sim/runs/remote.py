@@ -5,7 +5,6 @@ A folder there is read from a copy here. A store has no rename, so a new folder 
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -14,18 +13,46 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sim.errors import InputError, ResultError, VmfleetError
+from sim.files import ADDRESS
 from sim.runs.digests import PROVENANCE
 
-URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)  # one letter is a drive
+OF_FILES = ("file", "local")
 EXTRA = "vmfleet[remote]"
 
 
 def url_of(path: str | Path) -> str | None:
-    """The address that a path is, though `Path` has made one of its slashes two; None: it is a path here."""
-    found = URL.fullmatch(str(path))
+    """The address that a path is; None: it is a path here. Raises InputError for a text that is no whole address.
+
+    `Path` makes one slash of several, so only a text shows that `file://a/b` names a host `a` and no folder `/a` (RFC 8089,
+    appendix B; one slash means the same as three): a command has to ask before it makes a `Path` of what it was given.
+    """
+    found = ADDRESS.fullmatch(str(path))
     if found is None:
+        if isinstance(path, str) and "://" in path and not path[1:].startswith("://"):
+            raise InputError(f"{path}: is no address; one is KIND://BUCKET/FOLDER, such as s3://bucket/run")
         return None
-    return f"{found[1]}://{'/' if found[1] in ('file', 'local') else ''}{found[2]}"
+    kind, slashes, rest = found[1].lower(), len(found[2]), found[3].strip("/")
+    is_here = kind in OF_FILES
+    if isinstance(path, str):
+        if not rest:
+            raise InputError(
+                f"{path}: names no folder; an address is {kind}://{'/FOLDER' if is_here else 'BUCKET/FOLDER'}"
+            )
+        if is_here and slashes == 2:
+            raise InputError(
+                f"{path}: has two slashes, so {rest.partition('/')[0]} would be a host; "
+                f"write {kind}:///{rest} for the folder /{rest}, or {rest} for one in this folder"
+            )
+        if not is_here and slashes != 2:
+            raise InputError(f"{path}: such an address has two slashes; write {kind}://{rest}")
+    return f"{kind}://{'/' if is_here else ''}{found[3]}"
+
+
+def here(path: str | Path) -> Path:
+    """A path for figures. Raises InputError for an address: whole result folders are written to stores, single files aren't."""
+    if ADDRESS.fullmatch(str(path)):
+        raise InputError(f"{path}: figures are drawn into a folder here, not at an address; give a path")
+    return Path(path)
 
 
 class Store:

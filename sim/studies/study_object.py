@@ -50,7 +50,7 @@ class Study:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scenario", loaded(self.scenario))
         if isinstance(self.cache, str | Path):
-            object.__setattr__(self, "cache", RunCache(Path(self.cache)))
+            object.__setattr__(self, "cache", RunCache(self.cache))
 
     @property
     def options(self) -> RunOptions:

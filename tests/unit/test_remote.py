@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +51,56 @@ def test_addresses() -> None:
     """`Path` makes one slash of two; a drive and a path here are none."""
     assert url_of(Path("s3://bucket/a")) == url_of("s3://bucket/a") == "s3://bucket/a"
     assert url_of(Path("file:" + "///tmp/a")) == "file:" + "///tmp/a"
-    assert [url_of(path) for path in ("C:/a", "a/b", "/a", "results", "a:b")] == [None] * 5
+    assert url_of("file:/tmp/a") == "file:" + "///tmp/a", "RFC 8089, appendix B"
+    assert url_of("S3://bucket/a") == url_of(Path("S3://bucket/a")) == "s3://bucket/a", "RFC 3986, 3.1"
+    assert [url_of(path) for path in ("C:/a", "C://a", "a/b", "/a", "results", "a:b")] == [None] * 6
+
+
+UNFIT = {
+    "file://a/b": r"so a would be a host; write file:/{2}/a/b for the folder /a/b, or a/b for one in this folder",
+    "local://b": r"so b would be a host; write local:///b ",
+    "s3:/bucket/run": r"such an address has two slashes; write s3://bucket/run",
+    "gs:///bucket/run": r"such an address has two slashes; write gs://bucket/run",
+    "s3://": r"names no folder; an address is s3://BUCKET/FOLDER",
+    "file:" + "///": r"names no folder; an address is file:/{2}/FOLDER",
+    "simplecache::s3://bucket/run": r"is no address; one is KIND://BUCKET/FOLDER",
+}
+"""Addresses that `Path` would make others of, or folders here, and what is said of them."""
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_an_address_that_is_not_whole_is_refused_wherever_a_folder_is_given(
+    unfit: str, fleet: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`file://a/b` was written to `/a/b`, and `simplecache::s3://` into a folder of that name here."""
+    monkeypatch.chdir(tmp_path)
+    Path("fleet.toml").write_text(fleet.to_toml())
+    commands = (
+        ["run", "fleet.toml", "--out", unfit],
+        ["sweep", "fleet.toml", "--over", "group.web.count=1,2", "--out", unfit],
+        ["merge", unfit],
+        ["report", unfit],
+        ["bill", "usage.csv", "--against", unfit],
+    )
+    for command in commands:
+        done = CliRunner().invoke(app, command)
+        assert isinstance(done.exception, InputError), command
+        assert str(done.exception).startswith(f"{unfit}: "), command
+        assert re.search(UNFIT[unfit], str(done.exception)), command
+    for calls in (sim.read, sim.RunCache, lambda given: run_to_folder(fleet, given), lambda given: merge([given])):
+        with pytest.raises(InputError, match=UNFIT[unfit]):
+            calls(unfit)
+    assert [path.name for path in tmp_path.iterdir()] == ["fleet.toml"]
+
+
+def test_a_file_at_an_address_is_refused_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only result folders are read from stores and written to them: figures went into a folder called `s3:` here."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"there is no such file \(it is read from a path here, not from an address\)"):
+        sim.load("s3://bucket/fleet.toml")
+    with pytest.raises(InputError, match="figures are drawn into a folder here, not at an address"):
+        sim.plot("s3://bucket/run", "a", "b?", {"line": {1: 2.0}}, x="x", y="y")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_shards_in_a_store_make_the_bytes_of_one_run_here(store: str, fleet: sim.Scenario, tmp_path: Path) -> None:
