@@ -178,8 +178,7 @@ class RunCache:
     def forget(self) -> None:
         """Remove all entries, and the folder if nothing else is in it."""
         if (url := url_of(self.folder)) is not None:
-            store = Store(url)
-            store.remove([name for name in store.names() if name.endswith(".part")])
+            Store(url).forget(lambda name: name.endswith(".part"))
             return
         for entries in self.folder.glob("[0-9a-f][0-9a-f]"):
             shutil.rmtree(entries, ignore_errors=True)

@@ -5,8 +5,9 @@ A folder there is read from a copy here. A store has no rename, so a new folder 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -106,11 +107,32 @@ class Store:
 
     def check_writable(self) -> None:
         """Raise ResultError if nothing can be written here."""
+        missing = self._missing()
         with TemporaryDirectory() as place:
             probe = Path(place) / f".vmfleet-writing-{token_hex(8)}"
             probe.touch()
             self.put(probe, probe.name)
             self.remove([probe.name])
+        self._remove_empty(missing)
+
+    def _missing(self) -> list[str]:
+        """Its folder and those above it that aren't there, innermost first."""
+        above = [str(place) for place in PurePosixPath(self._root).parents][:-1]
+        with self._said("read"):
+            return list(takewhile(lambda place: not self._files.exists(place), (self._root, *above)))
+
+    def _remove_empty(self, folders: Iterable[str]) -> None:
+        """Remove folders that are empty, where a store has folders (sftp, hdfs, files here); never a bucket."""
+        for folder in (each for each in folders if "/" in each.strip("/")):
+            with suppress(OSError, NotImplementedError):
+                self._files.rmdir(folder)
+
+    def forget(self, kept: Callable[[str], bool]) -> None:
+        """Remove the files whose names *kept* knows, and folders that are empty then, its own too."""
+        names = [name for name in self.names() if kept(name)]
+        self.remove(names)
+        if names:
+            self._remove_empty([self._root])
 
     def result(self) -> tuple[set[str], dict[str, Any]]:
         """What stands here, without what stands in folders, and the facts of its origin."""
@@ -129,10 +151,12 @@ class Store:
             self.put(place / name, name)
 
     def remove(self, names: list[str]) -> None:
-        """Remove files."""
+        """Remove files, and the folders in which they were that are empty then."""
         with self._said("write"):
             for name in names:
                 self._files.rm_file(f"{self._root}/{name}")
+        folders = {str(folder) for name in names for folder in [*PurePosixPath(name).parents][:-1]}
+        self._remove_empty(f"{self._root}/{folder}" for folder in sorted(folders, key=lambda each: -each.count("/")))
 
 
 _COPIES: dict[Path, str] = {}

@@ -77,7 +77,7 @@ def test_an_address_that_is_not_whole_is_refused_wherever_a_folder_is_given(
     Path("fleet.toml").write_text(fleet.to_toml())
     commands = (
         ["run", "fleet.toml", "--out", unfit],
-        ["sweep", "fleet.toml", "--over", "group.web.count=1,2", "--out", unfit],
+        ["sweep", "fleet.toml", "--vary", "group.web.count=1,2", "--out", unfit],
         ["merge", unfit],
         ["report", unfit],
         ["bill", "usage.csv", "--against", unfit],
@@ -198,6 +198,20 @@ def test_a_run_goes_on_from_what_is_kept_in_the_store(
     run_to_folder(fleet, f"{store}/r", engine="simpy", events=True, resume=True)
     assert ran == []
     assert {name.split("/")[0] for name in contents(store)} == {"r"}
+
+
+def test_a_folder_of_files_keeps_no_empty_folders(fleet: sim.Scenario, tmp_path: Path) -> None:
+    """What was kept beside a result, probed, or replaced goes with its folders; an empty one of the user's stays."""
+    store = f"file://{tmp_path}/new/store"
+    (tmp_path / "mine").mkdir()
+    for place in (store, f"file://{tmp_path}/mine"):
+        with pytest.raises(InputError, match="seed"):
+            run_to_folder(fleet, place, seed=-1)
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine"]
+    run_to_folder(fleet, store, replications=range(6), engine="simpy")
+    run_to_folder(fleet, store, engine="simpy")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["store"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_dir() and path.name != "mine" and not [*path.iterdir()]]
 
 
 def test_a_cache_in_a_store(store: str, fleet: sim.Scenario) -> None:
