@@ -378,6 +378,41 @@ def meter(name, prices, lines=existing_lines):
     METERS.add(name, MeterKind(kind=name, label="x", unit="h", prices=lambda *_: prices, lines=lines, service=service))
     tried(name, run)
     METERS.remove(name)
+def starts(inner):
+    def behave(self, fleet, group):
+        yield fleet.env.timeout(3600)
+        fleet.env.process(inner(fleet))
+        yield fleet.env.timeout(9000)
+    return behave
+def inner(fleet):
+    yield fleet.env.timeout(1800)
+    raise LookupError("lost")
+def outer(fleet):
+    yield fleet.env.process(inner(fleet))
+def inner_number(fleet):
+    yield fleet.env.timeout(1800)
+    yield 7
+def inner_for_ever(fleet):
+    while True:
+        yield fleet.env.timeout(0)
+def awaits(self, fleet, group):
+    try:
+        yield fleet.env.process(inner(fleet))
+    except LookupError:
+        assert (yield fleet.env.process(gives(fleet))) == 5
+def gives(fleet):
+    yield fleet.env.timeout(1)
+    return 5
+def fails_an_event(self, fleet, group):
+    yield fleet.env.timeout(5400)
+    fleet.env.event().fail(LookupError("lost"))
+    yield fleet.env.timeout(1)
+process("sub_raises", starts(inner))
+process("sub_of_sub", starts(outer))
+process("sub_number", starts(inner_number))
+process("sub_for_ever", starts(inner_for_ever))
+process("sub_awaited", awaits)
+process("event", fails_an_event)
     METRICS.remove(f"cost.{name}")
 meter("price_nan", [("a", nan)])
 meter("price_below", [("a", -1.0)])
@@ -497,6 +532,12 @@ def test_the_digest_of_a_plug_in_is_of_its_code_wherever_it_lies(tmp_path: Path)
         )
         found["pyc"].append(answered(code, tmp_path, PYTHONPATH=str(place)))
     for first, again, other in found.values():
+        ("sub_raises", "PlugInError: __main__.inner, which __main__.sub_raises started, failed at 1.500 h (LookupError: lost)"),
+        ("sub_of_sub", "PlugInError: __main__.outer, which __main__.sub_of_sub started, failed at 1.500 h (LookupError: lost)"),
+        ("sub_number", "PlugInError: __main__.inner_number, which __main__.sub_number started, yielded 7; it waits for"),
+        ("sub_for_ever", "PlugInError: __main__.inner_for_ever, which __main__.sub_for_ever started, has gone on 1,000 times at 1.000 h"),
+        ("sub_awaited", "nothing"),
+        ("event", "PlugInError: an event that nobody waits for was made to fail at 1.500 h (LookupError: lost)"),
         assert first == again != other
 
 

@@ -1,10 +1,14 @@
 """Simulated time with events at exact instants."""
 
+from collections.abc import Callable, Generator
 from heapq import heappop, heappush
 from typing import Any
 
 import simpy
 from simpy.events import NORMAL, Event, Timeout
+
+from sim.engines.simpy.processes import PlugInProcess, held_to_events, unhandled
+from sim.fields.registry import is_ours
 
 
 class Environment(simpy.Environment):
@@ -15,6 +19,20 @@ class Environment(simpy.Environment):
         if not delay >= 0:
             raise ValueError(f"timeout({delay!r}): a delay is 0 or more seconds")
         return Timeout(self, delay, value)
+
+    def process(self, generator: Generator[Event, Any, Any]) -> simpy.Process:
+        """Start a process; one that a plug-in or a script starts is held to what such a process is. Raises ValueError: no generator."""
+        frame = getattr(generator, "gi_frame", None)
+        module = "sim" if frame is None else frame.f_globals.get("__name__", "")
+        if is_ours(module):
+            return simpy.Process(self, generator)
+        starter = getattr(self.active_process, "first", "")
+        return self.join(f"{module}.{generator.__qualname__}", lambda: generator, starter)
+
+    def join(self, name: str, start: Callable[[], Any], starter: str = "") -> PlugInProcess:
+        """Start a process of a plug-in under its name; *starter*: the one that stands at the beginning of those that led to it."""
+        who = f"{name}, which {starter} started," if starter else name
+        return PlugInProcess(self, held_to_events(self, who, start), who, starter or name)
 
     def at(self, when_s: float, priority: int = NORMAL) -> Event:
         """An event at exactly that instant (s, not in the past); of several then, the lowest priority comes first."""
@@ -35,5 +53,5 @@ class Environment(simpy.Environment):
             for callback in callbacks:
                 callback(event)
             if not event._ok and not hasattr(event, "_defused"):
-                raise event._value  # a process has failed
+                raise unhandled(event, self._now)
         self._now = until_s

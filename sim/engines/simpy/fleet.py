@@ -23,7 +23,6 @@ from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.faults import start_faults
 from sim.engines.simpy.group_run import CONFLICT, GroupRun, VmRecord
 from sim.engines.simpy.platform import SharedPlatform
-from sim.engines.simpy.processes import guarded
 from sim.engines.simpy.vm import start_vm
 from sim.errors import OperationNotAllowed
 from sim.fields.metrics import find_metric
@@ -134,7 +133,7 @@ class Fleet:
                     spot = [other for other in self.groups.values() if other.setup.plan.part_of == name]
                     self.env.process(autoscale([group, *spot], cast(Autoscale, group.setup.plan.demand)))
             for name, start in self._behaviours():
-                self.env.process(guarded(self.env, name, start))
+                self.env.join(name, start)
             if self.platform is not None:
                 root = streams.replication_key(self.seed, self.replication)
                 start_faults(self.plan, self.platform, self.env, root)
