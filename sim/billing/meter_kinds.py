@@ -187,7 +187,7 @@ def _address_prices(catalogue: Catalogue, group: RatedGroup) -> Prices:
     return [("public_ip", catalogue.public_ip_per_h(group.region))] if group.public_ip else []
 
 
-METERS = Registry[MeterKind]("kind of meter", base=MeterKind)
+METERS = Registry[MeterKind]("kind of meter", base=MeterKind, texts=("label", "unit"))
 METERS.watch(lambda _, kind: add_metrics(cost_metric(kind.kind, kind.label)))
 
 

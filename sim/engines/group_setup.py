@@ -20,7 +20,7 @@ from sim.model.plan import FleetPlan, GroupPlan
 from sim.model.state_machine import StateMachine
 from sim.model.states.compile import compile_state_machine
 from sim.usage.collector import Accumulator, Window
-from sim.usage.ledger import GroupUsage, MoveTable
+from sim.usage.ledger import LEFT_ON, GroupUsage, MoveTable
 
 BLOCK = 64  # VMs whose edges are made at once where VMs come one by one
 # (replication's moves of one group: instants, rows of the move table, VM indices) -> None; in order of time
@@ -38,7 +38,8 @@ class EdgesByVm:
 
     def of(self, first: int, count: int) -> OwnEdges:
         """The edges of some VMs."""
-        return self.demand.own_edges(self.context, np.arange(first, first + count, dtype=np.int64))
+        made = self.demand.own_edges(self.context, np.arange(first, first + count, dtype=np.int64))
+        return made if is_ours(type(self.demand).__module__) else _checked_edges(self.demand, made, count)
 
     def of_vm(self, index: int) -> Iterator[tuple[float, int]]:
         """(instant in s, what demand turns to) of each edge of one VM."""
@@ -171,6 +172,41 @@ def _checked_calendar(demand: Demand, calendar: object) -> Calendar | None:
         shown = f"{calendar.edges_s[:6]!r}{' ...' if len(calendar.edges_s) > 6 else ''}"
         raise PlugInError(f"{where} the edges {shown}; they are seconds from 0 on, in order")
     return calendar
+
+
+def _checked_edges(demand: Demand, made: object, vms: int) -> OwnEdges:
+    """What `Demand.own_edges` of a plug-in returned, which both engines take as it is. Raises PlugInError."""
+    where = f"{name_of(demand)}: own_edges(...) returned"
+    if not isinstance(made, OwnEdges):
+        raise PlugInError(f"{where} {made!r}; it returns OwnEdges")
+    first, edges_s, turns_to = made.first, made.edges_s, made.turns_to
+    for name, column, kind in (
+        ("first", first, "int64"),
+        ("edges_s", edges_s, "float64"),
+        ("turns_to", turns_to, "int64"),
+    ):
+        if not isinstance(column, np.ndarray) or column.ndim != 1 or column.dtype != kind:
+            raise PlugInError(f"{where} {name} = {column!r}; it is an array ({kind}) with one axis")
+    if len(first) != vms + 1 or first[0] or first[-1] != len(edges_s) or (np.diff(first) < 0).any():
+        raise PlugInError(
+            f"{where} first = {first!r} for {len(edges_s)} edges; it has {vms + 1} numbers, one more than VMs asked for, from 0 to the "
+            "number of edges, in order"
+        )
+    if len(turns_to) != len(edges_s) or not np.isin(turns_to, (0, 1, LEFT_ON)).all():
+        raise PlugInError(
+            f"{where} turns_to = {turns_to!r}; it has 0, 1 or {LEFT_ON} for each of the {len(edges_s)} edges"
+        )
+    is_wrong = ~((edges_s >= 0.0) & (edges_s < math.inf))
+    is_wrong[1:] |= np.diff(edges_s) < 0.0
+    begins = first[:-1][np.diff(first) > 0]
+    is_wrong[begins] = ~(
+        (edges_s[begins] >= 0.0) & (edges_s[begins] < math.inf)
+    )  # a VM's first edge comes after no other
+    if is_wrong.any():
+        vm = int(np.searchsorted(first, is_wrong.argmax(), side="right")) - 1
+        own_s = edges_s[first[vm] : first[vm + 1]]
+        raise PlugInError(f"{where} the edges {own_s!r} for the VM at place {vm}; they are seconds from 0 on, in order")
+    return made
 
 
 def _are_instants(found: NDArray[Any], horizon_s: float = math.inf) -> bool:

@@ -154,7 +154,7 @@ class Metric:
         return Form(label=self.label, scale=Scale(unit="VMs" if self.unit is Unit.VMS else "", decimals=decimals))
 
 
-METRICS = Registry[Metric]("metric", base=Metric, names=DOTTED)
+METRICS = Registry[Metric]("metric", base=Metric, names=DOTTED, texts=("label",))
 PRETAX = "list prices are without tax"
 """Microsoft, *Azure rate card resources* (Partner Center): all rates are pretax."""
 

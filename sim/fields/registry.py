@@ -44,12 +44,14 @@ class Registry(Mapping[str, T]):
         *,
         base: type | None = None,
         own: Sequence[str] = (),
+        texts: Sequence[str] = (),
         taken: Collection[str] = (),
         names: re.Pattern[str] = NAME,
     ) -> None:
         self.kind = kind
         self.base = base  # of every member, or its class
         self.own = own  # what a plug-in's member has, and not from its base
+        self.texts = texts  # what is shown of a plug-in's member: labels, words
         self.taken = taken  # names with a meaning of their own, which are no members
         self.names = names  # of a plug-in's members
         self._members: dict[str, T] = {}
@@ -103,6 +105,9 @@ class Registry(Mapping[str, T]):
             raise PlugInError(f"{which} lacks {', '.join(lacks)}: it needs {', '.join(self.own)}")
         if getattr(member, "key", name) != name:
             raise PlugInError(f"{which} has the key {member.key!r}; both are to be the same")
+        for each in self.texts:
+            if not is_text(getattr(member, each)):
+                raise PlugInError(f"{which} has {each} = {getattr(member, each)!r}; it is a text of one line")
 
     def watch(self, watcher: Callable[[str, T], None]) -> None:
         """Call *watcher* with the name and member of each that is added later."""
@@ -139,9 +144,31 @@ def is_ours(module: str) -> bool:
     return module.partition(".")[0] == "sim"
 
 
+def is_text(found: object) -> bool:
+    """Whether something can stand in a line of an answer, and says something."""
+    return isinstance(found, str) and bool(found.strip()) and len(found.splitlines()) == 1
+
+
+def checked_sentence(found: object, member: object, call: str = "describe") -> str:
+    """What a member's method says in a sentence. Raises PlugInError where that is none."""
+    if not is_text(found):
+        raise PlugInError(f"{name_of(member)}: {call}(...) gave {found!r}; it gives a sentence, a text of one line")
+    return str(found)
+
+
+def checked_sentences(found: object, member: object, call: str = "describe") -> list[str]:
+    """What a member's method says in some sentences. Raises PlugInError where these are none."""
+    if not isinstance(found, list | tuple) or not all(map(is_text, found)):
+        raise PlugInError(
+            f"{name_of(member)}: {call}(...) gave {found!r}; it gives a list of sentences, each a text of one line"
+        )
+    return list(found)
+
+
 def name_of(member: object) -> str:
-    """Module and class of what a plug-in made."""
-    return f"{type(member).__module__}.{type(member).__qualname__}"
+    """Module and class of what a plug-in made, or of its class."""
+    kind = member if isinstance(member, type) else type(member)
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _adding_module() -> tuple[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from sim.catalog.sizes import size_key
 from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.fields.defaults import DEFAULTS, OURS, SYSTEMS, Sourced, Trust, default_key, to_plain
 from sim.fields.messages import list_words, show_value
+from sim.fields.registry import checked_sentence, checked_sentences
 from sim.fields.tables import GROUP_TABLES, own_words
 from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
@@ -143,7 +144,9 @@ def _demand(group: Group, file: ScenarioFile) -> tuple[str, ...]:
     section = group.demand_section
     if not group.wanted:
         return (parked_words(group.when_off),)
-    return (ALWAYS_ON,) if section is None else (section.describe(group), section.refinements(group, file.years))
+    if section is None:
+        return (ALWAYS_ON,)
+    return checked_sentence(section.describe(group), section), section.refinements(group, file.years)
 
 
 def _ready(group: Group) -> list[str]:
@@ -240,11 +243,11 @@ def _faults(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[s
         demand=AlwaysOn if demand is None else demand.demand, has_work=group.has_work,
         sets_aside=demand is not None and demand.sets_aside,
     )  # fmt: skip
-    warnings = group.failures.warn() + ([] if demand is None else demand.warn())
+    warnings = group.failures.warn() + ([] if demand is None else checked_sentences(demand.warn(), demand, "warn"))
     lines += own_words(group, GROUP_TABLES)
     for key, kind in GROUP_FAULTS.items():
-        lines += kind.describe(group.fault(key), circumstances)
-        warnings += kind.warn(group.fault(key), circumstances)
+        lines += checked_sentences(kind.describe(group.fault(key), circumstances), kind)
+        warnings += checked_sentences(kind.warn(group.fault(key), circumstances), kind, "warn")
     return lines + [f"Warning: {warning}" for warning in warnings]
 
 

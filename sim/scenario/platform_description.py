@@ -2,6 +2,7 @@
 
 from sim.engines.shared.placement import POLICIES
 from sim.fields.messages import list_words
+from sim.fields.registry import checked_sentences
 from sim.fields.tables import PLATFORM_TABLES, own_words
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_plan import pools_in
@@ -42,7 +43,7 @@ def describe_platform(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]
         *_quota(platform, len({member.region for member in resolved.groups}) > 1),
     ]
     for fault in sorted(platform.faults, key=lambda fault: fault.needs_hosts):
-        lines += fault.describe(platform)
+        lines += checked_sentences(fault.describe(platform), fault)
     lines += [shortage.describe(resolved.groups) for shortage in platform.shortages]
     lines += own_words(platform, PLATFORM_TABLES)
     return ["", "Platform:", *(f"  {line}" for line in lines)]

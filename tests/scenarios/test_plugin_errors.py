@@ -127,9 +127,9 @@ def tried(name, what):
         said[name] = f"{type(error).__name__}: {error}"
 
 def run(**group):
-    platform = group.pop("platform", None)
+    platform, engine = group.pop("platform", None), group.pop("engine", "auto")
     fleet = {"name": "f", "horizon": "2d", "replications": 1, "group": [{"name": "web", "count": 2} | group]}
-    return sim.run(sim.from_dict(fleet | ({"platform": platform} if platform else {})))
+    return sim.run(sim.from_dict(fleet | ({"platform": platform} if platform else {})), engine=engine)
 
 class Dumb(DemandSection):
     key = "dumb"
@@ -272,7 +272,13 @@ from sim.engines.simpy import processes
 from sim.fields.tables import GROUP_TABLES
 from sim.fields.types import Section
 from sim.model.demand import Calendar
+from sim.model.demand.base import OwnEdges
+from sim.model.faults import PlatformFault
 hosts = [{"name": "a", "count": 3, "vcpus": 8, "memory_gib": 32}]
+@dataclass(frozen=True)
+class Never:
+    words: str = "x"
+    goes_on_at = returns_at = lambda *args: math.inf
 
 def kind(name, **own):
     made = dataclass(frozen=True, slots=True, kw_only=True)(type("Own", (Demand,), {"__module__": __name__} | own))
@@ -293,6 +299,53 @@ blocks = {"born_list": [1.0], "born_back": np.array([5.0, 3.0]), "born_early": n
 for name, block in blocks.items():
     kind(name, request_times=lambda self, context, block=block: iter([block]))
     tried(name, lambda: run(**{name: {}}))
+def edged(name, **wrong):
+    def own_edges(self, context, members):
+        count = len(members)
+        sound = {"first": np.arange(count + 1) * 2, "edges_s": np.tile([3600.0, 7200.0], count), "turns_to": np.tile([1, 0], count)}
+        return OwnEdges(**(sound | {key: make(sound[key]) for key, make in wrong.items()}))
+    kind(name, turns_off=True, has_own_edges=True, own_edges=own_edges)
+    for engine in ("simpy", "compiled"):
+        tried(f"{name}.{engine}", lambda: run(engine=engine, **{name: {}}))
+edged("own_sound")
+edged("own_none")
+DEMAND_KINDS["own_none"].demand.own_edges = lambda self, context, members: None
+tried("own_none", lambda: run(own_none={}))
+edged("own_list", first=lambda found: found.tolist())
+edged("own_whole", edges_s=lambda found: found.astype(np.int64))
+edged("own_short", first=lambda found: found[:-1])
+edged("own_beyond", first=lambda found: found + (np.arange(len(found)) == 2))
+edged("own_three", turns_to=lambda found: found * 3)
+edged("own_few", turns_to=lambda found: found[:-1])
+edged("own_nan", edges_s=lambda found: found * np.where(np.arange(4) == 2, nan, 1.0))
+edged("own_back", edges_s=lambda found: found[::-1].copy())
+edged("own_early", edges_s=lambda found: found - 4000.0)
+
+def says(name, **own):
+    kind(name, section=own)
+    tried(name, lambda: sim.from_dict(fleet_of({name: {}})).describe())
+def fleet_of(group, **more):
+    return {"name": "f", "horizon": "2d", "group": [{"name": "web", "count": 2} | group]} | more
+for name, found in {"words_number": 7, "words_empty": " ", "words_lines": "a\\nb"}.items():
+    says(name, describe=lambda self, group, found=found: found)
+says("warns", warn=lambda self: "careful")
+class Quiet(GroupFault):
+    key = "quiet"
+    def to_plan(self): return None
+    def words(self): return None
+GROUP_FAULTS.add("quiet", Quiet)
+tried("fault words", lambda: sim.from_dict(fleet_of({"quiet": {}})).describe())
+class Mute(PlatformFault):
+    key = "mute"
+    needs_hosts = False
+    def to_plan(self): return None
+    def describe(self, platform): return ["", "a"]
+PLATFORM_FAULTS.add("mute", Mute)
+tried("platform words", lambda: sim.from_dict(fleet_of({}, platform={"mute": {}})).describe())
+tried("policy words", lambda: POLICIES.add("wordless", PlacementPolicy(words=7, search=FIRST)))
+tried("fall words", lambda: FALL_BACKS.add("wordless", dataclasses.replace(Never(), words="")))
+tried("label", lambda: METRICS.add("wordless", Metric(name="wordless", label="", unit=Unit.COUNT, section="events", definition="")))
+tried("meter unit", lambda: METERS.add("wordless", MeterKind(kind="wordless", label="x", unit=None, prices=len, lines=len, service=None)))
 kind("no_demand", section={"to_demand": lambda self: None})
 tried("no_demand", lambda: run(no_demand={}))
 class Odd: pass
@@ -325,59 +378,6 @@ def calls(what):
         yield fleet.env.timeout(5400)
         what(fleet, group)
     return behave
-process("no_hosts", calls(lambda fleet, group: fleet.fail_hosts([0])))
-for name, numbers in {"host_before": [0, -1], "host_beyond": [0, 3], "host_real": [1.0]}.items():
-    process(name, calls(lambda fleet, group, numbers=numbers: fleet.fail_hosts(numbers)), platform={"hosts": hosts})
-process("repaired", calls(lambda fleet, group: fleet.repair_hosts([0])), platform={"hosts": hosts})
-process("repaired_twice", calls(lambda fleet, group: [fleet.fail_hosts([0, 1]), fleet.repair_hosts([0, 0])]), platform={"hosts": hosts})
-process("failed_and_repaired", calls(lambda fleet, group: [fleet.fail_hosts([0, 0]), fleet.repair_hosts([0]), fleet.repair_hosts([0])]), platform={"hosts": hosts})
-process("counted", calls(lambda fleet, group: fleet.count(group, "no_such")))
-process("no_group", calls(lambda fleet, group: fleet.vms("dev")))
-process("operation", calls(lambda fleet, group: fleet.request("web-0000", "explode")))
-
-class First:
-    def __init__(self, platform): pass
-    def choose(self, vm, hosts): return hosts[0]
-    def placed(self, vm, host): pass
-    def left(self, group, number, host): pass
-def policy(name, **own):
-    POLICIES.add(name, PlacementPolicy(words="x", search=FIRST, chooser=type(name, (First,), own)))
-    tried(name, lambda: run(platform={"hosts": hosts, "placement": name}))
-policy("true", choose=lambda self, vm, hosts: True)
-policy("real", choose=lambda self, vm, hosts: 1.0)
-policy("pops", choose=lambda self, vm, hosts: hosts.pop())
-policy("cheats", choose=lambda self, vm, hosts: [hosts.append(9), 9][1])
-policy("not-placed", placed=lambda self, vm, host: 1 / 0)
-policy("not-made", __init__=lambda self: None)
-tried("search", lambda: PlacementPolicy(words="x", search=7))
-
-@dataclass(frozen=True)
-class Never:
-    words: str = "x"
-    goes_on_at = returns_at = lambda *args: math.inf
-for name in ("never", "deadline", "3", "two words", "a.b", ""):
-    tried(f"fall {name}", lambda: FALL_BACKS.add(name, Never()))
-tried("fall 5", lambda: FALL_BACKS.add(5, Never()))
-tried("table", lambda: GROUP_TABLES.add("a.b", type("T", (Section,), {"__module__": __name__, "__annotations__": {}})))
-
-def metric(name, compute, **more):
-    row = {"name": name, "label": "x", "unit": Unit.COUNT, "section": "events", "definition": ""} | more
-    METRICS.add(name, Metric(compute=compute, **row))
-    tried(name, run)
-    METRICS.remove(name)
-metric("endless", lambda rated: math.inf)
-metric("negative", lambda rated: -5.0)
-metric("signed", lambda rated: -5.0, is_signed=True)
-metric("undefined", lambda rated: nan)
-metric("share", lambda rated: 1.5, unit=Unit.SHARE)
-metric("nothing", None, ratio_of=("no_such", "cost.total"))
-tried("metric name", lambda: metric("a b", lambda rated: 1.0))
-
-service = Service(category="c", subcategory="s", name="n", resource="r")
-def meter(name, prices, lines=existing_lines):
-    METERS.add(name, MeterKind(kind=name, label="x", unit="h", prices=lambda *_: prices, lines=lines, service=service))
-    tried(name, run)
-    METERS.remove(name)
 def starts(inner):
     def behave(self, fleet, group):
         yield fleet.env.timeout(3600)
@@ -413,6 +413,55 @@ process("sub_number", starts(inner_number))
 process("sub_for_ever", starts(inner_for_ever))
 process("sub_awaited", awaits)
 process("event", fails_an_event)
+process("no_hosts", calls(lambda fleet, group: fleet.fail_hosts([0])))
+for name, numbers in {"host_before": [0, -1], "host_beyond": [0, 3], "host_real": [1.0]}.items():
+    process(name, calls(lambda fleet, group, numbers=numbers: fleet.fail_hosts(numbers)), platform={"hosts": hosts})
+process("repaired", calls(lambda fleet, group: fleet.repair_hosts([0])), platform={"hosts": hosts})
+process("repaired_twice", calls(lambda fleet, group: [fleet.fail_hosts([0, 1]), fleet.repair_hosts([0, 0])]), platform={"hosts": hosts})
+process("failed_and_repaired", calls(lambda fleet, group: [fleet.fail_hosts([0, 0]), fleet.repair_hosts([0]), fleet.repair_hosts([0])]), platform={"hosts": hosts})
+process("counted", calls(lambda fleet, group: fleet.count(group, "no_such")))
+process("no_group", calls(lambda fleet, group: fleet.vms("dev")))
+process("operation", calls(lambda fleet, group: fleet.request("web-0000", "explode")))
+
+class First:
+    def __init__(self, platform): pass
+    def choose(self, vm, hosts): return hosts[0]
+    def placed(self, vm, host): pass
+    def left(self, group, number, host): pass
+def policy(name, **own):
+    POLICIES.add(name, PlacementPolicy(words="x", search=FIRST, chooser=type(name, (First,), own)))
+    tried(name, lambda: run(platform={"hosts": hosts, "placement": name}))
+policy("true", choose=lambda self, vm, hosts: True)
+policy("real", choose=lambda self, vm, hosts: 1.0)
+policy("pops", choose=lambda self, vm, hosts: hosts.pop())
+policy("cheats", choose=lambda self, vm, hosts: [hosts.append(9), 9][1])
+policy("not-placed", placed=lambda self, vm, host: 1 / 0)
+policy("not-made", __init__=lambda self: None)
+tried("search", lambda: PlacementPolicy(words="x", search=7))
+
+for name in ("never", "deadline", "3", "two words", "a.b", ""):
+    tried(f"fall {name}", lambda: FALL_BACKS.add(name, Never()))
+tried("fall 5", lambda: FALL_BACKS.add(5, Never()))
+tried("table", lambda: GROUP_TABLES.add("a.b", type("T", (Section,), {"__module__": __name__, "__annotations__": {}})))
+
+def metric(name, compute, **more):
+    row = {"name": name, "label": "x", "unit": Unit.COUNT, "section": "events", "definition": ""} | more
+    METRICS.add(name, Metric(compute=compute, **row))
+    tried(name, run)
+    METRICS.remove(name)
+metric("endless", lambda rated: math.inf)
+metric("negative", lambda rated: -5.0)
+metric("signed", lambda rated: -5.0, is_signed=True)
+metric("undefined", lambda rated: nan)
+metric("share", lambda rated: 1.5, unit=Unit.SHARE)
+metric("nothing", None, ratio_of=("no_such", "cost.total"))
+tried("metric name", lambda: metric("a b", lambda rated: 1.0))
+
+service = Service(category="c", subcategory="s", name="n", resource="r")
+def meter(name, prices, lines=existing_lines):
+    METERS.add(name, MeterKind(kind=name, label="x", unit="h", prices=lambda *_: prices, lines=lines, service=service))
+    tried(name, run)
+    METERS.remove(name)
     METRICS.remove(f"cost.{name}")
 meter("price_nan", [("a", nan)])
 meter("price_below", [("a", -1.0)])
@@ -446,6 +495,7 @@ def of_values(tmp_path_factory: pytest.TempPathFactory) -> Any:
     )
 
 
+ENGINES = ("simpy", "compiled")
 FAILED = "PlugInError: __main__.{} failed at 1.500 h ({}"
 
 
@@ -457,12 +507,37 @@ FAILED = "PlugInError: __main__.{} failed at 1.500 h ({}"
         ("edge_early", "PlugInError: __main__.edge_early: calendar(...) returned the edges (-5.0, 9.0);"),
         ("edge_word", "PlugInError: __main__.edge_word: calendar(...) returned the edges ('a',);"),
         *((name, f"PlugInError: __main__.{name}: request_times(...) gave ") for name in ("born_list", "born_back", "born_early", "born_late", "born_nan", "born_whole")),
+        *((f"own_sound.{engine}", "nothing") for engine in ENGINES),
+        ("own_none", "PlugInError: __main__.own_none: own_edges(...) returned None; it returns OwnEdges"),
+        *((f"own_list.{engine}", "PlugInError: __main__.own_list: own_edges(...) returned first = [0, 2, 4]; it is an array (int64) with one axis") for engine in ENGINES),
+        *((f"own_whole.{engine}", "PlugInError: __main__.own_whole: own_edges(...) returned edges_s = array([3600, 7200, 3600, 7200]); it is an array (float64)") for engine in ENGINES),
+        *((f"own_{name}.{engine}", f"PlugInError: __main__.own_{name}: own_edges(...) returned first = array({first}) for 4 edges; it has 3 numbers, one more than VMs") for name, first in (("short", [0, 2]), ("beyond", [0, 2, 5])) for engine in ENGINES),
+        *((f"own_{name}.{engine}", f"PlugInError: __main__.own_{name}: own_edges(...) returned turns_to = array({turns}); it has 0, 1 or 2 for each of the 4 edges") for name, turns in (("three", [3, 0, 3, 0]), ("few", [1, 0, 1])) for engine in ENGINES),
+        *((f"own_nan.{engine}", "PlugInError: __main__.own_nan: own_edges(...) returned the edges array([  nan, 7200.]) for the VM at place 1; they are seconds") for engine in ENGINES),
+        *((f"own_back.{engine}", "PlugInError: __main__.own_back: own_edges(...) returned the edges array([7200., 3600.]) for the VM at place 0; they are seconds") for engine in ENGINES),
+        *((f"own_early.{engine}", "PlugInError: __main__.own_early: own_edges(...) returned the edges array([-400., 3200.]) for the VM at place 0; they are seconds") for engine in ENGINES),
+        ("words_number", "PlugInError: __main__.words_number: describe(...) gave 7; it gives a sentence, a text of one line"),
+        ("words_empty", "PlugInError: __main__.words_empty: describe(...) gave ' '; it gives a sentence"),
+        ("words_lines", "PlugInError: __main__.words_lines: describe(...) gave 'a\\nb'; it gives a sentence"),
+        ("warns", "PlugInError: __main__.warns: warn(...) gave 'careful'; it gives a list of sentences, each a text of one line"),
+        ("fault words", "PlugInError: __main__.Quiet: describe(...) gave [None]; it gives a list of sentences"),
+        ("platform words", "PlugInError: __main__.Mute: describe(...) gave ['', 'a']; it gives a list of sentences"),
+        ("policy words", "PlugInError: placement policy 'wordless' of __main__ has words = 7; it is a text of one line"),
+        ("fall words", "PlugInError: fall-back policy 'wordless' of __main__ has words = ''; it is a text of one line"),
+        ("label", "PlugInError: metric 'wordless' of __main__ has label = ''; it is a text of one line"),
+        ("meter unit", "PlugInError: kind of meter 'wordless' of __main__ has unit = None; it is a text of one line"),
         ("no_demand", "PlugInError: demand kind 'no_demand' of __main__: to_demand() gave None; it gives a Demand"),
         ("no_digest", "PlugInError: the inputs hold a __main__.Odd, which has no digest"),
         ("wait_nan", FAILED.format("wait_nan", "ValueError: timeout(nan): a delay is 0 or more seconds)")),
         ("wait_back", FAILED.format("wait_back", "ValueError: timeout(-1): a delay is 0 or more seconds)")),
         ("for_ever", "PlugInError: __main__.for_ever has gone on 1,000 times at 0.000 h, and no time passes"),
         ("not_for_ever", "nothing"),
+        ("sub_raises", "PlugInError: __main__.inner, which __main__.sub_raises started, failed at 1.500 h (LookupError: lost)"),
+        ("sub_of_sub", "PlugInError: __main__.outer, which __main__.sub_of_sub started, failed at 1.500 h (LookupError: lost)"),
+        ("sub_number", "PlugInError: __main__.inner_number, which __main__.sub_number started, yielded 7; it waits for"),
+        ("sub_for_ever", "PlugInError: __main__.inner_for_ever, which __main__.sub_for_ever started, has gone on 1,000 times at 1.000 h"),
+        ("sub_awaited", "nothing"),
+        ("event", "PlugInError: an event that nobody waits for was made to fail at 1.500 h (LookupError: lost)"),
         ("no_hosts", FAILED.format("no_hosts", "ValueError: the fleet has no hosts")),
         ("host_before", FAILED.format("host_before", "ValueError: there is no host -1: there are 0 to 2)")),
         ("host_beyond", FAILED.format("host_beyond", "ValueError: there is no host 3: there are 0 to 2)")),
@@ -532,12 +607,6 @@ def test_the_digest_of_a_plug_in_is_of_its_code_wherever_it_lies(tmp_path: Path)
         )
         found["pyc"].append(answered(code, tmp_path, PYTHONPATH=str(place)))
     for first, again, other in found.values():
-        ("sub_raises", "PlugInError: __main__.inner, which __main__.sub_raises started, failed at 1.500 h (LookupError: lost)"),
-        ("sub_of_sub", "PlugInError: __main__.outer, which __main__.sub_of_sub started, failed at 1.500 h (LookupError: lost)"),
-        ("sub_number", "PlugInError: __main__.inner_number, which __main__.sub_number started, yielded 7; it waits for"),
-        ("sub_for_ever", "PlugInError: __main__.inner_for_ever, which __main__.sub_for_ever started, has gone on 1,000 times at 1.000 h"),
-        ("sub_awaited", "nothing"),
-        ("event", "PlugInError: an event that nobody waits for was made to fail at 1.500 h (LookupError: lost)"),
         assert first == again != other
 
 

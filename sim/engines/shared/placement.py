@@ -71,7 +71,7 @@ class PlacementPolicy:
             raise ValueError(f"chooser is {self.chooser!r}; it is called with the platform, and returns a HostChooser")
 
 
-POLICIES = Registry[PlacementPolicy]("placement policy", base=PlacementPolicy)
+POLICIES = Registry[PlacementPolicy]("placement policy", base=PlacementPolicy, texts=("words",))
 POLICIES.add("first-fit", PlacementPolicy(words="the first host with room", search=FIRST))
 POLICIES.add("best-fit", PlacementPolicy(words="the host with the least room that is enough", search=LEAST_FREE))
 POLICIES.add("worst-fit", PlacementPolicy(words="the host with the most room", search=MOST_FREE))

@@ -56,7 +56,7 @@ class FallBackPolicy(Protocol):
 
 
 FALL_BACKS: Registry[FallBackPolicy] = Registry(
-    "fall-back policy", own=("words", "goes_on_at", "returns_at"), taken=(NEVER, *RULES)
+    "fall-back policy", own=("words", "goes_on_at", "returns_at"), texts=("words",), taken=(NEVER, *RULES)
 )
 """The policies of plug-ins."""
 
