@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.azure import demands
-from sim.azure.facts import EXPORT, EvictionBand
+from sim.azure.facts import EXPORT, VM_LIST, EvictionBand
 from sim.azure.fleet import Vm
 from sim.azure.habits import ELASTIC, ONCE, OUTSIDE, Member, Pool
 from sim.azure.identity import family
@@ -161,7 +161,9 @@ def complete(vms: Sequence[Vm], end: float, region: str, warnings: list[str]) ->
             vm.notes.append(f"{vm.name}: its size is not known; {DEFAULT_SIZE} stands for it")
         elif not vm.size:
             named = " and ".join(vm.seen_in)
-            vm.reason = f"its size is not known: only the {named} names it; save `az vm list -d` or a cost export too"
+            tell = (VM_LIST, "`az vm list -d`"), (EXPORT, "a cost export")
+            lacking = " or ".join(words for source, words in tell if source not in vm.seen_in)
+            vm.reason = f"its size is not known: {named} doesn't say it{lacking and f'; save {lacking} too'}"
         vm.region = vm.region or region
     if nothing and vms:
         warnings.append(

@@ -111,7 +111,7 @@ def import_fleet(
     if not groups:
         reasons = "; ".join(sorted({vm.reason for vm in vms})[:5]) or "no file names a VM"
         raise refusal(UsageError, paths[0], f"none of {len(vms)} VMs can be simulated: {reasons}")
-    warnings += _warnings(lists, log, found, fleet)
+    warnings += _warnings(lists, log, found, fleet, has_export=any(each.scan for each in files))
     commitments = found_commitments(found.commitments, round(length_s / 86_400), warnings)
     return Imported(
         inputs=files, period=period, start=start, length_s=length_s, fleet=fleet, charges=found, groups=groups,
@@ -311,16 +311,18 @@ def _from_shutdowns(shutdowns: Sequence[AutoShutdown], fleet: Fleet, directory: 
         vm.saw(TERRAFORM)
 
 
-def _warnings(lists: Inventory, log: Log, found: Charges, fleet: Fleet) -> list[str]:
+def _warnings(lists: Inventory, log: Log, found: Charges, fleet: Fleet, *, has_export: bool) -> list[str]:
     said = list(lists.notes)
     if log.first is None:
         said.append("no Activity Log: schedules, durations, failures and evictions can't be measured")
     if not found.rows:
         said.append(
-            "no cost export: hours are those of the log, prices are list prices, commitments and discounts are not known"
+            f"{'the cost export charges nothing of the period' if has_export else 'no cost export'}: hours are "
+            f"{'assumed' if log.first is None else 'those of the log'}, prices are list prices, commitments and discounts are not known"
         )
     if not lists.vms:
-        said.append("no inventory: sizes, disks and operating systems are those of the invoice")
+        of = "those of the invoice" if found.rows else "assumed"
+        said.append(f"no inventory: sizes, disks and operating systems are {of}")
     if fleet.loose:
         cost = f"{sum(each.list_cost for each in fleet.loose):,.2f} USD at list"
         names = ", ".join(each.key.name for each in fleet.loose[:5]) + (" ..." if len(fleet.loose) > 5 else "")

@@ -36,7 +36,9 @@ def updated(out: Path, text: str) -> tuple[str, list[str]]:
     except (TOMLKitError, tomllib.TOMLDecodeError) as wrong:
         raise refusal(UsageError, out, f"it is no TOML: {wrong}", "mend it, or import into another file") from None
     kept: list[str] = []
+    remarks = _cut_remarks(new) | _cut_remarks(document)
     _merge(document, new, base, "", kept)
+    _put_remarks(document, remarks)
     _take_head(document, new, before)
     return tomlkit.dumps(document), kept
 
@@ -54,7 +56,7 @@ def _merge(mine: Any, new: Any, base: Mapping[str, Any], where: str, kept: list[
             if key in base:
                 kept.append(f"{place} stays left out")
             else:
-                mine[key] = new[key]
+                _add(mine, key, new[key])
         elif isinstance(new[key], Table) and isinstance(mine[key], Table):
             _merge(mine[key], new[key], _table(base.get(key)), f"{place}.", kept)
         elif key in base and plain(mine[key]) == base[key]:
@@ -71,6 +73,68 @@ def _merge(mine: Any, new: Any, base: Mapping[str, Any], where: str, kept: list[
             kept.append(f"{where}{key} is yours")
 
 
+def _add(mine: Any, key: str, item: Any) -> None:
+    """Put a new key after the last one of a table, not after the remarks that follow that."""
+    body, indent, is_table = _lines_of(mine), item.trivia.indent, isinstance(item, AoT | Table)
+    below = next((each for _, each in body if isinstance(each, AoT | Table)), None)
+    above = None if below is None else below.trivia.indent
+    mine[key] = item
+    item.trivia.indent = f"\n{indent}" if is_table else indent  # the library indents once more
+    if below is not None:
+        below.trivia.indent = above  # and parts a table from its remarks
+    if is_table:
+        return
+    at = first = next(place for place, (known, _) in enumerate(body) if known is not None and known.key == key)
+    while first and body[first - 1][0] is None:
+        first -= 1
+    if first:  # what the library knows of places is out of date then; nothing asks for the key again
+        body[first : at + 1] = [body[at], *body[first:at]]
+
+
+Remarks = dict[int, list[Any]]
+"""By `id` of a table the remarks above it, which a TOML reader counts to the table before it; under 0 those at the end."""
+
+
+def _cut_remarks(document: Any) -> Remarks:
+    """Take the remarks above all tables but the first out of a file: they are of the table that follows, and go where it goes."""
+    tables, found = _tables(document), Remarks()
+    for place, each in enumerate(tables):
+        body = _end_of(each)
+        end = next((at for at in range(len(body), 0, -1) if body[at - 1][0] is not None), 0)
+        found[id(tables[place + 1]) if place + 1 < len(tables) else 0] = body[end:]
+        del body[end:]
+    return found
+
+
+def _put_remarks(document: Any, remarks: Remarks) -> None:
+    """Put the remarks above the tables that are left, and those that are new."""
+    tables = _tables(document)
+    for before, each in zip(tables, [*tables[1:], None], strict=True):
+        _end_of(before).extend(remarks.get(0 if each is None else id(each), ()))
+
+
+def _tables(document: Any) -> list[Any]:
+    """The tables of a file in their order, those of lists one by one."""
+    found: list[Any] = []
+    for _, item in document.body:
+        found += item.body if isinstance(item, AoT) else [item] if isinstance(item, Table) else []
+    return found
+
+
+def _end_of(table: Any) -> list[Any]:
+    """The lines with which a table ends: its own, or those of the last table in it."""
+    body = _lines_of(table)
+    last = next((item for key, item in reversed(body) if key is not None), None)
+    if isinstance(last, AoT | Table):
+        return _end_of(last.body[-1] if isinstance(last, AoT) else last)
+    return body
+
+
+def _lines_of(table: Any) -> list[Any]:
+    lines: list[Any] = (table.value if isinstance(table, Table) else table).body
+    return lines
+
+
 def _merge_list(mine: Any, new: Any, base: Mapping[str, Any], key: str, kept: list[str]) -> None:
     """Groups or commitments, by name."""
     old = {str(each.get("name")): each for each in base.get(key, [])}
@@ -85,6 +149,7 @@ def _merge_list(mine: Any, new: Any, base: Mapping[str, Any], key: str, kept: li
             kept.append(f"{key}.{name} stays left out")
         else:
             mine[key].append(each)
+            each.trivia.indent = ""  # its remarks come with the empty line before them
     for place in range(len(mine[key]) - 1, -1, -1):
         each = mine[key][place]
         name = str(each.get("name"))

@@ -17,6 +17,7 @@ import pytest
 from sim import load
 from sim.azure.answer import as_object, scenario_text, write
 from sim.azure.importing import Imported, import_fleet
+from sim.azure.update import base_of, updated
 from sim.billing.commitments import Reservation, SavingsPlan
 from sim.errors import InputError, UsageError
 
@@ -444,7 +445,10 @@ def test_no_file_says_of_what_size(tmp_path: Path) -> None:
     )
     assert values_of(found, "web-2")["size"] == "Standard_D8s_v5"
     assert "web-2: size and disks are not known; assumed as those of web-1" in text_of(found)
-    assert "left out: db-1 (rg): its size is not known: only the activity-log names it" in text_of(found)
+    assert (
+        "left out: db-1 (rg): its size is not known: activity-log doesn't say it; save `az vm list -d` or a cost export too"
+        in text_of(found)
+    )
 
 
 # --- cost exports
@@ -515,7 +519,7 @@ def test_charges_of_every_kind_are_used_or_named(tmp_path: Path) -> None:
     assert web.use is not None
     assert (web.use.licensed, sum(web.use.hours.values())) == (True, 28 * 24)  # a day has 24 h, whatever was corrected
     assert {each.name: each.reason for each in found.vms} == {
-        "licensed": "its size is not known: only the cost-export names it; save `az vm list -d` or a cost export too", "shop_3": "", "web-1": "",
+        "licensed": "its size is not known: cost-export doesn't say it; save `az vm list -d` too", "shop_3": "", "web-1": "",
     }  # fmt: skip
     notes = " ".join(found.warnings)
     assert "3 disks and addresses belong to no VM" in notes
@@ -807,6 +811,138 @@ def test_edits_of_every_kind_stay(tmp_path: Path) -> None:
     found = imported(tmp_path / "c", {"vms.json": vms, "focus.csv": table([*rows, charge(0, **BOUGHT)])})
     write(found, out, scenario_text(found, "fleet"), update=True)
     assert [each["name"] for each in tomllib.loads(out.read_text(encoding="utf-8"))["commitment"]] == ["ri"]
+
+
+BEFORE = """# head
+
+name = "fleet"
+
+# in euros
+[prices]
+region = "westeurope"
+
+# Group a: two VMs
+[[group]]
+name = "a"  # of the tag
+count = 2
+# looked at in May
+
+  # by hand
+  [group.durations]
+  starting = "20s"
+
+# Group b: gone
+[[group]]
+name = "b"
+
+# Group c: four VMs
+[[group]]
+name = "c"
+count = 4
+# The end.
+"""
+AGAIN = """# head
+
+name = "fleet"
+title = "t"  # new
+
+[prices]
+region = "westeurope"
+currency = "EUR"
+
+# Group a: two VMs
+[[group]]
+name = "a"
+count = 2
+size = "s"  # measured
+
+  [group.durations]
+  starting = "20s"
+  stopping = "3s"
+
+  [group.failures]
+  AllocationFailed = 0.1
+
+# Group new: one VM
+[[group]]
+name = "new"
+
+# Group c: four VMs
+[[group]]
+name = "c"
+count = 4
+size = "k"
+
+[[commitment]]
+name = "ri"
+"""
+UPDATED = """# my head
+
+name = "fleet"
+title = "t"  # new
+
+# in euros
+[prices]
+region = "westeurope"
+currency = "EUR"
+
+# Group a: two VMs
+[[group]]
+name = "a"  # of the tag
+count = 2
+size = "s"  # measured
+# looked at in May
+
+  # by hand
+  [group.durations]
+  starting = "20s"
+  stopping = "3s"
+
+  [group.failures]
+  AllocationFailed = 0.1
+
+# Group c: four VMs
+[[group]]
+name = "c"
+count = 4
+size = "k"
+
+# Group new: one VM
+[[group]]
+name = "new"
+
+[[commitment]]
+name = "ri"
+# The end.
+"""
+
+
+def test_what_is_new_stands_with_its_table_and_remarks_with_theirs(tmp_path: Path) -> None:
+    """A new key came after the remarks of the next group, which then stood in the middle; those of a group that went stayed."""
+    out = tmp_path / "fleet.toml"
+    base_of(out).write_text(BEFORE, encoding="utf-8")
+    out.write_text(BEFORE.replace("# head", "# my head"), encoding="utf-8")
+    text, kept = updated(out, AGAIN)
+    assert (text, kept) == (UPDATED, [])
+
+
+def test_what_is_said_to_be_missing_is_missing(tmp_path: Path) -> None:
+    """An export without charges of the period is one; without a log, hours aren't those of the log."""
+    old = charge(-300)
+    found = imported(
+        tmp_path,
+        {"vms.json": [vm("web-1")], "focus.csv": table([old]), "log.json": log()},
+        first=MONDAY.date(),
+        last=date(2026, 3, 29),
+    )
+    assert (
+        "the cost export charges nothing of the period: hours are those of the log, prices are list prices"
+        in " ".join(found.warnings)
+    )
+    (tmp_path / "focus.csv").unlink()
+    (tmp_path / "log.json").unlink()
+    found = imported(tmp_path, {})
+    assert "no cost export: hours are assumed, prices are list prices" in " ".join(found.warnings)
 
 
 @pytest.mark.parametrize(
