@@ -8,9 +8,11 @@ licence, which is an estimate.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from plug_ins import answered
 
 from sim.billing.classify import COMMITMENT, OTHER, Classifier, Key, Meter
 from sim.billing.export_rows import Sku
@@ -171,6 +173,28 @@ def test_a_row_that_no_rule_knows_is_listed_with_why(cells: dict[str, Any], kind
     """It keeps the best name that the row has, and is no part of the rated sum."""
     found = Classifier(CATALOGUE, REGION).meter(sku(**cells))
     assert (found.kind, found.name, found.reason, found.is_rated, found.price) == (kind, name, reason, False, None)
+
+
+def test_a_meter_of_a_plug_in_is_listed_as_what_its_name_says(tmp_path: Path) -> None:
+    """One of a kind that an invoice has, too, counts there: transfer, say; one of another kind counts as other."""
+    code = """
+from sim.billing.classify import Classifier
+from sim.billing.export_rows import Sku
+from sim.billing.meter_kinds import METERS, MeterKind, Service, existing_lines
+from sim.catalog import load_bundled
+service = Service(category="c", subcategory="s", name="n", resource="r")
+found = []
+for kind in ("bandwidth", "firewall"):
+    METERS.add(kind, MeterKind(kind=kind, label=kind, unit="GB", prices=lambda *_: [], lines=existing_lines, service=service))
+    cells = dict.fromkeys(Sku._fields, "") | {"has_blocks": True, "is_spot": False, "charge": "usage", "meter": f"{kind}.out"}
+    meter = Classifier(load_bundled(), "westeurope").meter(Sku(**cells))
+    found.append([meter.kind, meter.name, meter.reason])
+print(json.dumps(found))
+"""
+    assert answered(code, tmp_path) == [
+        ["bandwidth", "bandwidth.out", "the list has no price for the meter bandwidth.out"],
+        [OTHER, "firewall.out", "the list has no price for the meter firewall.out"],
+    ]
 
 
 @pytest.mark.parametrize(

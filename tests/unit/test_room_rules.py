@@ -261,6 +261,17 @@ def test_reserved_room_goes_and_comes_with_its_host() -> None:
     assert (free(room), room.units[2], room.units[5], room.free.first[0], room.free.last[0]) == ([(0, 0.0)], 1, 1, 0, 1)
 
 
+def test_the_reserved_room_of_each_host_comes_back_with_it_and_no_other() -> None:
+    """Three hosts with a unit each: of the middle one alone it is hidden, and free again after the repair, behind the others."""
+    room = laid(vms("a"), pools=(hosts(3, fit=1),), reserved=(replace(HELD, quantity=3),))
+    assert (room.units_from, room.units_on, room.units) == ([0, 1, 2, 3], [0, 1, 2], [0, 0, 1, 1, 0, 1, 2, 0, 1])
+    assert fail_host(room, 1)
+    assert room.units[2::3] == [1, 0, 1]
+    assert repair_host(room, 1)
+    assert room.units[2::3] == [1, 1, 1]
+    assert [ask(room, row, 0) for row in range(4)] == [0, 2, 1, NO_ROOM]
+
+
 def test_a_reservation_needs_hosts_that_are_not_anothers_and_of_its_region() -> None:
     """A dedicated host and one of another region hold nothing of it; what is too much is a fault that says how much fits."""
     pools = hosts(1, "own", only_groups=("x",)), hosts(1, "far", region="north"), hosts(1, "p", fit=2)

@@ -251,6 +251,11 @@ def test_when_work_falls_back_and_returns_by_hand() -> None:
     assert returns_at(5.0, half, 0.25, always_) == pytest.approx(5 + 0.2 / 0.6)
     assert returns_at(5.0, half, 0.25, Record((4.0, 7.0), 0, 2, True)) == 7.0, "when there is capacity again"
     assert returns_at(8.0, half, 0.25, always_) == float("inf"), "too late for another changeover"
+    # Where the two meet, at 10 - 2 - 2 * 0.25, the work must go on at once with a VM that isn't evicted: no spot VM, though it would
+    # be ahead at 7.5 + (8 * 0.4 - 2) / 0.6, as the time left of 2.5 h less two changeovers is just that of the work.
+    assert must_go_on_at(half, 0.25) == 7.5
+    assert returns_at(7.5, half, 0.25, always_) == float("inf"), "just too late"
+    assert returns_at(7.25, half, 0.25, always_) == pytest.approx(7.25 + (7.75 * 0.4 - 2.0) / 0.6)
     assert returns_at(5.0, request._replace(work_s=10.0), 0.25, always_) == float("inf"), "it is never ahead"
 
 
