@@ -77,7 +77,7 @@ def _add(mine: Any, key: str, item: Any) -> None:
     """Put a new key after the last one of a table, not after the remarks that follow that."""
     body, indent, is_table = _lines_of(mine), item.trivia.indent, isinstance(item, AoT | Table)
     below = next((each for _, each in body if isinstance(each, AoT | Table)), None)
-    above = None if below is None else below.trivia.indent
+    above = "" if below is None else below.trivia.indent
     mine[key] = item
     item.trivia.indent = f"\n{indent}" if is_table else indent  # the library indents once more
     if below is not None:

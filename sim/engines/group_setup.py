@@ -180,11 +180,12 @@ def _checked_edges(demand: Demand, made: object, vms: int) -> OwnEdges:
     if not isinstance(made, OwnEdges):
         raise PlugInError(f"{where} {made!r}; it returns OwnEdges")
     first, edges_s, turns_to = made.first, made.edges_s, made.turns_to
-    for name, column, kind in (
+    columns: tuple[tuple[str, Any, str], ...] = (
         ("first", first, "int64"),
         ("edges_s", edges_s, "float64"),
         ("turns_to", turns_to, "int64"),
-    ):
+    )
+    for name, column, kind in columns:
         if not isinstance(column, np.ndarray) or column.ndim != 1 or column.dtype != kind:
             raise PlugInError(f"{where} {name} = {column!r}; it is an array ({kind}) with one axis")
     if len(first) != vms + 1 or first[0] or first[-1] != len(edges_s) or (np.diff(first) < 0).any():

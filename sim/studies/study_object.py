@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.runs.cache import RunCache
+from sim.runs.remote import url_of
 from sim.runs.executors import Executor
 from sim.runs.options import Progress, RunOptions
 from sim.runs.run import loaded, run
@@ -50,7 +51,8 @@ class Study:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scenario", loaded(self.scenario))
         if isinstance(self.cache, str | Path):
-            object.__setattr__(self, "cache", RunCache(self.cache))
+            url_of(self.cache)  # as a text: a `Path` has lost how many slashes there were
+            object.__setattr__(self, "cache", RunCache(Path(self.cache)))
 
     @property
     def options(self) -> RunOptions:

@@ -27,7 +27,8 @@ class Environment(simpy.Environment):
         if is_ours(module):
             return simpy.Process(self, generator)
         starter = getattr(self.active_process, "first", "")
-        return self.join(f"{module}.{generator.__qualname__}", lambda: generator, starter)
+        name = getattr(generator, "__qualname__", "process")
+        return self.join(f"{module}.{name}", lambda: generator, starter)
 
     def join(self, name: str, start: Callable[[], Any], starter: str = "") -> PlugInProcess:
         """Start a process of a plug-in under its name; *starter*: the one that stands at the beginning of those that led to it."""
