@@ -61,13 +61,13 @@ def backtest(
     found.write(folder, summary)
     if not shared.no_report:
         build_report(folder)
+    for warning in summary["warnings"]:  # first: they say what the figures are worth
+        terminal.note(warning)
     if shared.as_json or shared.as_markdown:
         terminal.print_answer(summary, _print, as_json=shared.as_json)
     elif not shared.quiet:
         _print(summary)
         typer.echo(f"Wrote {folder}")
-    for warning in summary["warnings"]:
-        terminal.note(warning)
 
 
 @contextmanager

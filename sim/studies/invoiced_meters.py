@@ -1,8 +1,8 @@
 """What a cost export has of a period, by meter and day, at list prices; and what can't be compared, with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -128,9 +128,22 @@ def scan(paths: Sequence[Path], first: date | None, last: date | None) -> tuple[
     if begin > end or not inside:
         problem, hint = f"no charge is of the days from {begin} to {end}", f"the exports have {days[0]} to {days[-1]}"
         raise refusal(UsageError, "", problem, hint, field="--from, --to")
-    every = (end - begin).days + 1
-    gone = every - len(inside)
-    return scans, begin, end, [f"the invoice has no charges on {gone} of the {every} days"] if gone else []
+    return scans, begin, end, [*_without_charges(begin, end, days, inside)]
+
+
+def _without_charges(begin: date, end: date, days: Sequence[date], inside: Sequence[date]) -> Iterator[str]:
+    """Days of the period that would count as free: before the first charge of all, after the last one, and between."""
+    before, after = (days[0] - begin).days, (end - days[-1]).days
+    for gone, first, last, hint in (
+        (before, begin, days[0] - timedelta(days=1), f"--from {days[0]}"),
+        (after, days[-1] + timedelta(days=1), end, f"--to {days[-1]}"),
+    ):
+        if gone > 0:
+            what = f"{first}" if gone == 1 else f"{first} to {last}"
+            yield f"the exports have no charges of {what}, and what is simulated of then counts as error; {hint} leaves it out"
+    every = (min(end, days[-1]) - max(begin, days[0])).days + 1
+    if gone := every - len(inside):
+        yield f"the invoice has no charges on {gone} of the {every} days that it covers"
 
 
 def read_actual(scans: Sequence[Scanned], catalogue: Catalogue, region: str, first: date, last: date) -> Actual:

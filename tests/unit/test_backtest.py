@@ -21,6 +21,7 @@ from sim.cli.app import app
 from sim.cli.backtest import SHOWN
 from sim.errors import UsageError
 from sim.studies.backtest import Backtest, backtest, prediction
+from sim.studies.invoiced_meters import scan
 
 FIT_DAYS, DAYS = 21, 28
 FIRST = date(2026, 3, 2) + timedelta(days=FIT_DAYS)
@@ -178,6 +179,21 @@ def test_the_command_says_in_words_what_it_found_and_makes_no_page_unless_it_may
     assert not (out / "report.html").exists()
     quiet = CliRunner().invoke(app, [*asked, "--no-report", "--quiet"])
     assert (quiet.exit_code, quiet.stdout) == (0, "")
+
+
+def test_days_that_no_export_covers_are_named_before_the_figures(made: tuple[Path, list[Any]], tmp_path: Path) -> None:
+    """Three days before the first charge and one after the last: all that is simulated of them looks like an error."""
+    export = made[0] / "in" / "focus.csv"
+    _, begin, end, notes = scan([export], date(2026, 2, 27), date(2026, 3, 30))
+    assert (begin, end) == (date(2026, 2, 27), date(2026, 3, 30))
+    early, late = notes
+    assert "no charges of 2026-02-27 to 2026-03-01, " in early and "--from 2026-03-02 " in early
+    assert "no charges of 2026-03-30, " in late and "--to 2026-03-29 " in late
+    assert scan([export], date(2026, 3, 2), date(2026, 3, 29))[3] == []
+    asked = ["backtest", str(made[0] / "fit.toml"), "--actual", str(export), "--from", str(FIRST), "--to", "2026-03-30"]
+    answer = CliRunner().invoke(app, [*asked, "-n", "2", "--no-report", "--out", str(tmp_path / "answer")])
+    assert answer.exit_code == 0, answer.output
+    assert answer.output.index("no charges of 2026-03-30") < answer.output.index("Invoice and simulation")
 
 
 def test_days_without_an_invoice_leave_nothing_behind(made: tuple[Path, list[Any]], tmp_path: Path) -> None:
