@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.billing.causes import CAUSES
 from sim.fields.metrics import Form, Forms, Unit, find_metric
-from sim.fields.numbers import Scale, between, money_decimals, percent, plain, rounded, signed
+from sim.fields.numbers import Scale, between, length, money_decimals, percent, plain, rounded, signed
 from sim.fields.rounding import rounded_parts
 from sim.runs.answer_words import few_words
 from sim.runs.summary_csv import Sheet, shown
@@ -47,6 +47,7 @@ class Saving:
     matters: bool  # in practice
     served: Mapping[str, float]  # by metric of SERVED, so much more of it; where that is decided and matters
     causes: Mapping[str, float]  # by label, in the order in which they take effect
+    lengths: str = ""  # of the two periods, where they differ
 
     @property
     def change(self) -> float:
@@ -138,7 +139,7 @@ class CostAnswer:
             SERVED[name].format(plain(100 * abs(more), 2), "more" if more > 0 else "less")
             for name, more in of.served.items()
         )
-        return "".join(f"; {each}" for each in said)
+        return "".join(f"; {each}" for each in (*said, of.lengths) if each)
 
     @property
     def scale(self) -> Scale:
@@ -170,8 +171,8 @@ def cost_answer(content: Mapping[str, Any]) -> CostAnswer:
     """From a `comparison.json`; per month unless the fleets were simulated for different times, or it is an older one."""
     hours = content.get("hours")
     month = month_in(content)
-    own_hours = content.get("variant_hours", {}).values()
-    times, period = said_of(content, hours if all(own == hours for own in own_hours) else None)
+    own_hours = content.get("variant_hours", {})
+    times, period = said_of(content, hours if all(own == hours for own in own_hours.values()) else None)
     base, names = content.get("base_metrics", {}), {} if _fails(content) else {"failures": BOOTS}
     savings, trusted = [], {content["base"]: base.get("cost.trusted_share", {}).get("mean")}
     for variant, by_metric in content["differences"].items():
@@ -189,6 +190,7 @@ def cost_answer(content: Mapping[str, Any]) -> CostAnswer:
             Saving(
                 variant=variant, before=before * times, after=(before + cost["mean"]) * times, low=low, high=high,
                 verdict=str(cost.get("verdict", "")), matters=matters("cost.total", cost, base),
+                lengths=_lengths(own_hours.get(variant), hours),
                 served={name: by_metric[name]["mean"] for name in SERVED if _decided(name, by_metric, base)},
                 causes={
                     names.get(row.get("cause"), row["label"]): row["mean"] * times
@@ -208,6 +210,11 @@ def _fails(content: Mapping[str, Any]) -> bool:
     means = (entry.get("mean") for by in (content.get("base_metrics", {}), *content["differences"].values())
              for name, entry in by.items() if name.startswith(FAILURES))  # fmt: skip
     return any(means)
+
+
+def _lengths(own: float | None, base: float | None) -> str:
+    """That a variant's cost is of another time than the base's; "" where it isn't."""
+    return f"but that is of {length(own)} instead of {length(base)}" if own and base and own != base else ""
 
 
 def _decided(metric: str, differences: Mapping[str, Any], base: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -52,6 +52,17 @@ def test_a_saving_by_late_work_or_unserved_load_says_so():
     assert "in time" not in said(spot=less)[0]
 
 
+def test_a_cost_of_another_time_is_no_saving_without_saying_so():
+    """Seven days cost less than 28."""
+    content = {
+        "base": "today", "currency": "EUR", "confidence": 0.95, "hours": 672.0, "variant_hours": {"short": 168.0, "same": 672.0},
+        "differences": {"short": cost(-150.0), "same": cost(-20.0)}, "base_metrics": {"cost.total": {"mean": 200.0}},
+    }  # fmt: skip
+    short, same = cost_answer(content).sentences()
+    assert short.endswith(": 50 instead of 200; but that is of 7 days instead of 28 days.")
+    assert same.endswith(": 180.00 instead of 200.00.")
+
+
 def test_what_costs_more_is_said_both_ways():
     """Who asks what the base saves reads it, too: 60 more than 400 is 13 % of 460 less."""
     assert said(more=cost(30.0, 4.0, "worse")) == [
