@@ -133,9 +133,11 @@ def _given_twice(problem: str, lines: Sequence[str]) -> tuple[str, str]:
 
 def _syntax_hint(shown: str) -> str:
     """The usual reason for a syntax error on a line; "" where it gives none away."""
-    clock = re.search(r"(?<![\w-])([\w-]{1,64})\s{0,9}=\s{0,9}(\d{1,2}):(\d\d)(:\d\d)?(?=[\s,}]|$)", shown)
-    if clock is not None and (clock[4] is None or len(clock[2]) == 1):
-        return f"a time of day has two digits each, and seconds: {clock[1]} = {clock[2].zfill(2)}:{clock[3]}{clock[4] or ':00'}"
+    for clock in re.finditer(r"(?<![\w-])([\w-]{1,64})\s{0,9}=\s{0,9}(\d{1,2}):(\d\d)(:\d\d)?(?=[\s,}]|$)", shown):
+        if int(clock[2]) > 23 or int(clock[3]) > 59:
+            return f"hours go from 00 to 23 and minutes to 59; midnight is {clock[1]} = 00:00:00"
+        if clock[4] is None or len(clock[2]) == 1:
+            return f"a time of day has two digits each, and seconds: {clock[1]} = {clock[2].zfill(2)}:{clock[3]}{clock[4] or ':00'}"
     key = re.match(r"""([\w."'-]+)\s*=\s*([^"'\[{\s#][^#]*)""", shown)
     if key is None:
         return ""

@@ -15,6 +15,11 @@ MISTAKES: dict[str, Bad] = {
         ON, "x = { on = 8:00, off = 19:00:00 } #!\n", "", "TOML syntax", "on = 08:00:00"
     ),
     "a time with one digit": bad(ON, "on = 8:00:00 #!\n", "", "TOML syntax", "on = 08:00:00"),
+    "an hour that no day has": bad(ON, "on = 24:00:00 #!\n", "", "TOML syntax", "hours go from 00 to 23", "midnight is on = 00:00:00"),
+    "an hour that no day has, within braces": bad(
+        ON, "x = { on = 08:00:00, off = 25:00 } #!\n", "", "TOML syntax", "midnight is off = 00:00:00"
+    ),
+    "the second time of a line": bad(ON, "x = { on = 08:00:00, off = 19:00 } #!\n", "", "TOML syntax", "off = 19:00:00"),
     "a time without seconds": bad(ON, "on = 08:00 #!\n", "", "TOML syntax", "on = 08:00:00"),
     "a text without quotes": bad('name = "dev"', "name = dev #!", "", "TOML syntax", 'name = "dev"'),
     "True with a capital": bad(*group_key("public_ip = True"), "", "TOML syntax", "write true"),
