@@ -1,7 +1,7 @@
 """The keys of a scenario file, a row each, read from its JSON Schema and the catalogue of defaults."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ class Key:
     unit: str  # of the default, where it has one
     source: str  # of the default, with how far to trust it
     definition: str
+    kind: str = ""  # of the table, where it is one of several that name their kind and have keys of their own
 
 
 def key_rows() -> list[Key]:
@@ -39,16 +40,26 @@ def key_rows() -> list[Key]:
     rows = [*_rows(schema, sections, "")]
     for law in filter(_is_distribution, sections.values()):
         rows += _rows(law, sections, f"dist.{law['properties']['dist']['const']}.")
-    found: dict[str, Key] = {}
+    found: dict[str, list[Key]] = {}
     for row in rows:  # tables that name their kind share some keys
-        before = found.get(row.path, row)
-        found[row.path] = replace(
-            before,
-            type=_both(before.type, row.type),
-            is_required=before.is_required and row.is_required,
-            definition=_both(before.definition, row.definition),
-        )
-    return list(found.values())
+        found.setdefault(row.path, []).append(row)
+    tables = {path.rpartition(".")[0]: len(own) for path, own in found.items() if path.endswith(".kind")}
+    return [_together(own, tables.get(path.rpartition(".")[0], 1)) for path, own in found.items()]
+
+
+def _together(rows: Sequence[Key], tables: int) -> Key:
+    """One key of as many tables, of which those that differ are named: who has it, who must, and what it means there."""
+    first = rows[0]
+    is_required = len(rows) >= tables and all(row.is_required for row in rows)
+    said: dict[tuple[str, bool], list[str]] = {}
+    for row in rows:
+        said.setdefault((row.definition, row.is_required and not is_required), []).append(row.kind)
+    definition = " | ".join(
+        text if not all(kinds) or len(kinds) == tables else f"{'required of ' * must}{', '.join(kinds)}: {text}"
+        for (text, must), kinds in said.items()
+    )
+    kinds = dict.fromkeys(one for row in rows for one in row.type.split(" | "))
+    return replace(first, type=" | ".join(kinds), is_required=is_required, definition=definition, kind="")
 
 
 def keys_at(path: str) -> list[Key]:
@@ -83,10 +94,6 @@ def kind_at(path: str) -> str:
     return next(fit, "")
 
 
-def _both(first: str, second: str) -> str:
-    return " | ".join(dict.fromkeys((*first.split(" | "), *second.split(" | "))))
-
-
 def _plain(path: str) -> str:
     return path.replace("[]", "")
 
@@ -97,7 +104,8 @@ def _rows(table: Schema, sections: Mapping[str, Schema], prefix: str) -> Iterato
         path, kinds = prefix + name, list(_kinds(field, sections))
         if name == "dist" or (path != GROUP_WHEN_OFF and field == sections["Group"]["properties"]["when_off"]):
             continue  # the law's name; a group's own key, which may also stand below a table's header
-        yield _row(path, field, kinds, is_required=name in table.get("required", ()))
+        own = table["properties"].get("kind", {}).get("const", "")
+        yield replace(_row(path, field, kinds, is_required=name in table.get("required", ())), kind=own)
         for kind in () if path == group_defaults.KEY else kinds:
             yield from () if _is_distribution(kind) else _rows(kind, sections, f"{path}.")
             for inner in _kinds(kind.get("items", {}), sections) if len(kinds) == 1 else ():

@@ -59,7 +59,19 @@ def test_every_kind_of_demand_has_its_rows():
 def test_tables_that_name_their_kind_show_all_of_them():
     """One path, four tables."""
     assert ROWS["commitment.kind"].type == '"reservation" | "savings-plan" | "capacity-reservation" | "dedicated-host"'
-    assert "Machines." in ROWS["commitment.quantity"].definition
+    assert "dedicated-host: Machines." in ROWS["commitment.quantity"].definition
+
+
+def test_a_key_of_some_kinds_only_is_not_required_of_all():
+    """A capacity reservation has no term; every commitment has a name."""
+    assert ROWS["commitment.term"].definition.startswith("required of reservation, savings-plan: ")
+    assert ROWS["commitment.size_flexible"].definition.startswith("reservation: ")
+    assert not ROWS["commitment.term"].is_required
+    assert ROWS["commitment.name"].is_required and ROWS["commitment.kind"].is_required
+    assert ROWS["commitment.name"].definition == "Name in results and in paths."
+    room = {"name": "room", "kind": "capacity-reservation", "size": "Standard_D4s_v5", "quantity": 1}
+    document = {"name": "x", "horizon": "1d", "group": [{"name": "web", "count": 1}], "commitment": [room]}
+    assert sim.from_dict(document).document["commitment"] == [room]
 
 
 def test_a_path_shows_a_key_and_what_is_below_it_only():
