@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sim.runs.cache import RunCache
-from sim.runs.remote import url_of
 from sim.runs.executors import Executor
 from sim.runs.options import Progress, RunOptions
+from sim.runs.remote import url_of
 from sim.runs.run import loaded, run
 from sim.runs.run_result import RunResult
 from sim.runs.warm_up import with_warm_up
