@@ -146,6 +146,8 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
 
 def _print_purchases(summary: Mapping[str, Any]) -> None:
     """What each way of buying saves, what it consists of, and what has no price."""
+    from sim.studies.recommend import told_apart
+
     currency, level = summary["currency"], f"{100 * summary['confidence']:g} % interval"
     form = Forms(currency=currency).of(
         "cost.total", *(option["saving_per_month"]["mean"] for option in summary["options"])
@@ -164,11 +166,6 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
             for option in summary["options"]
         ],
     )  # fmt: skip
-    shown = [
-        each
-        for each in summary["options"]
-        if each["way"] != "both" or len({one["kind"] for one in each["bought"]}) == 2
-    ]
     terminal.print_table(
         "What to buy",
         ("buy", "what", "amount", "or", "used", "pays if used", "covers", "saves at most"),
@@ -179,7 +176,7 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
                 *(percent(each[key]) for key in ("utilisation", "break_even", "coverage")),
                 form.text(each["newsvendor"]["saving_per_month"]) if each["newsvendor"] else NO_NUMBER,
             )
-            for option in shown
+            for option in told_apart(summary["options"])
             for each in option["bought"]
         ],
         left=2,

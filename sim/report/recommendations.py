@@ -10,6 +10,7 @@ from sim.report.axes import Key, Sheet, whisker_key
 from sim.report.sections import Shown
 from sim.report.studies import Study, footer, read, write
 from sim.report.style import Drawn
+from sim.studies.recommend import told_apart
 
 
 def build_recommendation(path: Path) -> Path:
@@ -91,7 +92,7 @@ def _bought(study: Study) -> Table:
             percent(each["effective_savings_rate"]), _form(study).text(each["newsvendor"]["saving_per_month"]) if each["newsvendor"] else "",
             "" if each["trusted_price"] else "estimate or stand-in",
         ]
-        for option in study.content["options"]
+        for option in told_apart(study.content["options"])
         for each in option["bought"]
     ]  # fmt: skip
     return Table(

@@ -5,8 +5,8 @@ Commitments that the scenario has already stay, and are used first within their 
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -122,6 +122,7 @@ class Offer:
     newsvendor: (
         tuple[float, float] | None
     )  # best amount, in the commitment's unit, and what it saves an hour; None: no single price
+    takes: Mapping[str, float] = field(default_factory=dict)  # units that one VM of each other size of the fleet takes
 
     @property
     def kind(self) -> str:
@@ -191,7 +192,11 @@ def _reservation(fleet: FleetHours, own: Sequence[Demand], size: SizeTariff, ter
     use = sum((each.wanted * weight for each, weight in zip(own, weights, strict=True)), start=0.0 * fleet.window)
     worths = [each.tariff.payg_usd_per_h / weight for each, weight in zip(own, weights, strict=True) if weight]
     trusted = all(source.is_trusted for source in commitment_sources(fleet.catalogue, commitment))
-    return Offer(commitment, _most(use, fleet.window, 1.0), price, trusted, _newsvendor(fleet, use, price, worths))
+    others = zip((each.tariff.size for each in own), weights, strict=True)
+    takes = {other: weight for other, weight in sorted(others) if weight and other != size.size}
+    return Offer(
+        commitment, _most(use, fleet.window, 1.0), price, trusted, _newsvendor(fleet, use, price, worths), takes
+    )
 
 
 def _plan(fleet: FleetHours, own: Sequence[Demand], term: str) -> Offer:

@@ -52,7 +52,7 @@ class Bought:
         figures = {key: value for key, value in asdict(self).items() if key != "offer"}
         return {
             "kind": self.offer.kind, "size": getattr(commitment, "size", None), "region": commitment.region or None,
-            "term": commitment.term, **figures, "trusted_price": self.offer.trusted,
+            "term": commitment.term, **figures, "trusted_price": self.offer.trusted, "takes": {**self.offer.takes},
             "newsvendor": None if bound is None else {"amount": bound[0], "saving_per_month": bound[1] * HOURS_PER_MONTH},
         }  # fmt: skip
 
@@ -340,6 +340,11 @@ def _warnings(scenario: Scenario, fleet: FleetHours) -> Iterator[str]:
         yield f"hours are counted to the second, not by {scenario.rounding}"
 
 
+def told_apart(options: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The options of a `recommend.json` without those that buy both kinds and chose one: they repeat another."""
+    return [each for each in options if each["way"] != "both" or len({one["kind"] for one in each["bought"]}) == 2]
+
+
 def _rounded(amount: Interval) -> str:
     """Its size without a sign, as far as its interval lets it be known."""
     half = None if amount.low is None or amount.high is None else (amount.high - amount.low) / 2
@@ -349,5 +354,7 @@ def _rounded(amount: Interval) -> str:
 def _words(bought: Bought) -> str:
     commitment = bought.offer.commitment
     if bought.offer.kind == "reservation":
-        return f"{plain(bought.amount, 0)} x {getattr(commitment, 'size', '')} in {commitment.region} reserved"
+        takes = list_words([f"a {size} takes {units:g}" for size, units in bought.offer.takes.items()], "and")
+        what = f"{plain(bought.amount, 0)} x {getattr(commitment, 'size', '')} in {commitment.region} reserved"
+        return f"{what} ({takes})" if takes else what
     return f"a savings plan of {money(bought.amount)} an hour"

@@ -104,6 +104,18 @@ def test_a_unit_is_bought_if_it_is_used_often_enough(two_levels: sim.Recommendat
     assert three.effective_savings_rate == pytest.approx(1 - 13 * D4_3Y / (9 * D4), abs=1e-4)
 
 
+def test_a_reservation_says_how_many_units_another_size_takes() -> None:
+    """Two D2s and three D4s, always on: eight D2s are more than there are VMs, since a D4s takes two."""
+    found = recommend(fleet({"name": "small", "count": 2, "size": "Standard_D2s_v5"}, {"name": "web", "count": 3}))
+    assert (
+        option(found, "reservations, 1y").words
+        == "8 x Standard_D2s_v5 in westeurope reserved (a Standard_D4s_v5 takes 2)"
+    )
+    assert only(found, "reservations, 1y").row()["takes"] == {"Standard_D4s_v5": 2.0}
+    alone = recommend(fleet({"name": "web", "count": 3}))
+    assert option(alone, "reservations, 1y").words == "3 x Standard_D4s_v5 in westeurope reserved"
+
+
 def test_nothing_saves_more_than_the_newsvendors_quantile(two_levels: sim.Recommendation) -> None:
     """With whole VMs of one size it is reached; half as large a critical ratio, a wrong model, would promise more."""
     for term in ("1y", "3y"):
@@ -233,7 +245,11 @@ def test_the_command_says_the_same_in_every_form(tmp_path: Path, monkeypatch: py
     summary = json.loads(answer.stdout)
     assert summary == json.loads(Path("results/fleet/recommend.json").read_text(encoding="utf-8"))
     assert summary["best"] == {"1y": "reservations, 1y", "3y": "reservations, 3y"}
-    assert "2 x Standard_D4s_v5" in Path("results/fleet/report.html").read_text(encoding="utf-8")
+    page = Path("results/fleet/report.html").read_text(encoding="utf-8")
+    assert "2 x Standard_D4s_v5" in page
+    before, bought = page.split(">What to buy</h2>")
+    assert "reservations, 1y" in bought and "both, 1y" in before
+    assert "both, 1y" not in bought  # what it buys is the reservations
     written = CliRunner().invoke(app, ["recommend", "web.toml", "--markdown", "--no-report"])
     assert written.exit_code == 0, written.output
     assert "| reservations, 1y | Standard_D4s_v5 | 2 |" in written.stdout
