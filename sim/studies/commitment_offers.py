@@ -130,6 +130,13 @@ class Offer:
         return "reservation" if isinstance(self.commitment, Reservation) else "savings-plan"
 
     @property
+    def words(self) -> str:
+        """What it is, without an amount."""
+        if isinstance(self.commitment, Reservation):
+            return f"{self.commitment.term} reservation of {self.commitment.size} in {self.commitment.region}"
+        return f"{self.commitment.term} savings plan"
+
+    @property
     def step(self) -> float:
         """One VM, or one cent an hour."""
         return 1.0 if isinstance(self.commitment, Reservation) else CENT

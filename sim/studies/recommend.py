@@ -201,7 +201,7 @@ def recommend(
                 found.append(_option(fleet, way, term, own, fall, result.confidence))
     return Recommendation(
         run=result, options=tuple(found), payg=_a_month(fleet, fleet.costs(()), result.confidence), lacking=lacking,
-        warnings=tuple(_warnings(asked, fleet)),
+        warnings=tuple(_warnings(asked, fleet, found)),
     )  # fmt: skip
 
 
@@ -326,8 +326,14 @@ def _a_month(fleet: FleetHours, amounts: Sequence[float], confidence: float) -> 
     return mean_interval([amount * HOURS_PER_MONTH / fleet.hours for amount in amounts], confidence)
 
 
-def _warnings(scenario: Scenario, fleet: FleetHours) -> Iterator[str]:
-    """What the answer leaves out."""
+def _warnings(scenario: Scenario, fleet: FleetHours, options: Sequence[Option]) -> Iterator[str]:
+    """What the answer rests on and leaves out."""
+    bought = (each.offer for option in options for each in option.bought)
+    if doubtful := dict.fromkeys(offer.words for offer in bought if not offer.trusted):
+        yield (
+            f"estimates or stand-ins, not list prices of the region: {list_words(doubtful, 'and')}; what they save is as sure as "
+            "their prices ([prices.override] takes yours)"
+        )
     if fleet.hours < HOURS_PER_YEAR - 24:
         yield (
             f"{fleet.hours / 24:,.0f} days are taken for every day of the term: growth and seasons after them are not seen "

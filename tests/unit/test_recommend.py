@@ -116,6 +116,17 @@ def test_a_reservation_says_how_many_units_another_size_takes() -> None:
     assert option(alone, "reservations, 1y").words == "3 x Standard_D4s_v5 in westeurope reserved"
 
 
+def test_a_saving_that_rests_on_a_stand_in_says_so() -> None:
+    """West Europe's reservations are Poland's prices until one's own are given; its savings plan of a year is its own."""
+    web = {"name": "web", "count": 3}
+    stand_ins, _ = recommend(fleet(web)).warnings
+    assert "1y reservation of Standard_D4s_v5 in westeurope" in stand_ins
+    assert "1y savings plan" not in stand_ins
+    own = {"reservation_1y": 0.14, "reservation_3y": 0.09, "savings_plan_3y": 0.13}
+    (period,) = recommend(fleet(web, prices={"override": {"Standard_D4s_v5": own}})).warnings
+    assert "stand-ins" not in period
+
+
 def test_nothing_saves_more_than_the_newsvendors_quantile(two_levels: sim.Recommendation) -> None:
     """With whole VMs of one size it is reached; half as large a critical ratio, a wrong model, would promise more."""
     for term in ("1y", "3y"):
