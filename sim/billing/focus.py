@@ -20,7 +20,7 @@ from sim.billing.breakdown import Breakdown, Days, GroupBreakdown
 from sim.billing.calendar_months import month_of
 from sim.billing.commitment_allocation import Demand
 from sim.billing.commitment_use import HourlyUse
-from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation
+from sim.billing.commitments import CapacityReservation, Commitment, DedicatedHost, Reservation
 from sim.billing.disks import parse_disk
 from sim.billing.meter_kinds import METERS
 from sim.billing.meters import COVERED, BillLine, RatedGroup
@@ -334,15 +334,20 @@ def _commitment(use: HourlyUse, status: str | None) -> dict[str, Cell]:
     commitment = use.commitment
     if not _is_discount(use):
         return {}
-    is_reservation = isinstance(commitment, Reservation)
+    category, kind = kind_of_discount(commitment)
     return {
-        "CommitmentDiscountCategory": "Usage" if is_reservation else "Spend",
+        "CommitmentDiscountCategory": category,
         "CommitmentDiscountId": commitment.name,
         "CommitmentDiscountName": commitment.name,
         "CommitmentDiscountStatus": status,
-        "CommitmentDiscountType": "Reservation" if is_reservation else "Savings Plan",
+        "CommitmentDiscountType": kind,
         "CommitmentDiscountUnit": _unit(use.unit),
     }
+
+
+def kind_of_discount(commitment: Commitment) -> tuple[str, str]:
+    """FOCUS's category and the platform's type of a reservation or a savings plan."""
+    return ("Usage", "Reservation") if isinstance(commitment, Reservation) else ("Spend", "Savings Plan")
 
 
 def _is_discount(use: HourlyUse) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sim.billing.breakdown import Days
 from sim.billing.commitments import Reservation, SavingsPlan
-from sim.billing.focus import ACCOUNT, COLUMNS, Cell, exact_decimal
+from sim.billing.focus import ACCOUNT, COLUMNS, Cell, exact_decimal, kind_of_discount
 from sim.billing.money import to_nano
 from sim.billing.rating import Rating
 
@@ -62,24 +62,23 @@ def contract_rows(rating: Rating, start: datetime, *, currency: str = "USD") -> 
             continue
         end = _years_later(begin, int(each.term[0]))
         hours = (end - begin) / timedelta(hours=1)
-        is_usage = isinstance(each, Reservation)
-        an_hour = each.quantity if isinstance(each, Reservation) else each.hourly_usd
-        what = f"{an_hour:g} of {each.size}" if isinstance(each, Reservation) else f"{an_hour:g} {currency} an hour"
+        category, kind = kind_of_discount(each)
+        if isinstance(each, Reservation):
+            an_hour, unit, what = each.quantity, "Hours", f"{each.quantity:g} of {each.size}"
+        else:
+            an_hour, unit, what = each.hourly_usd, currency, f"{each.hourly_usd:g} {currency} an hour"
         rows.append(
             {
                 "BillingCurrency": currency,
-                "ContractCommitmentCategory": "Usage" if is_usage else "Spend",
+                "ContractCommitmentCategory": category,
                 "ContractCommitmentCost": exact_decimal(to_nano(an_hour * hours, use.usd_per_unit)),
                 "ContractCommitmentDescription": f"{each.name}: {what}, {each.term}",
                 "ContractCommitmentId": each.name,
                 "ContractCommitmentQuantity": an_hour * hours,
-                "ContractCommitmentType": "Reservation" if is_usage else "Savings Plan",
-                "ContractCommitmentUnit": "Hours" if is_usage else currency,
+                "ContractCommitmentType": kind,
+                "ContractCommitmentUnit": unit,
                 "ContractId": ACCOUNT,
-                **{
-                    f"{what}Start": f"{begin:%Y-%m-%dT%H:%M:%SZ}"
-                    for what in ("ContractCommitmentPeriod", "ContractPeriod")
-                },
+                **dict.fromkeys(("ContractCommitmentPeriodStart", "ContractPeriodStart"), f"{begin:%Y-%m-%dT%H:%M:%SZ}"),
                 "ContractCommitmentPeriodEnd": f"{end:%Y-%m-%dT%H:%M:%SZ}",
             }
         )
