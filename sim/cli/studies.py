@@ -174,6 +174,3 @@ def _print_sweep(summary: Mapping[str, Any]) -> None:
         rows,
         left=len(paths),
     )
-    if "precision" in summary:
-        how = "reached" if summary["reached"] else "NOT reached before the cap"
-        terminal.say(f"half-widths within {summary['precision']:.3g} of each metric at every point: {how}")

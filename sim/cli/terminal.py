@@ -255,7 +255,7 @@ def _shown(metrics: Mapping[str, Any], month: Month) -> list[str]:
 
 def print_summary(summary: Mapping[str, Any]) -> None:
     """The answer of a run on one screen: each headline with its interval and its range, then a row for each group."""
-    from sim.runs.answer_words import answer_words
+    from sim.runs.answer_words import answer_words, stopping_words
     from sim.runs.group_costs import bounds_shown, costs_shown, mean_in  # start-up: loads the billing
     from sim.statistics.intervals import replications_for  # start-up: imports scipy
 
@@ -286,8 +286,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         say(f"left out: a start-up of {general(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
     stopping = summary.get("stopping")
     if stopping is not None:
-        asked = f"half-widths within {stopping['precision']:.3g} of {', '.join(stopping['waited_for'])}"
-        say(f"{asked}: {'reached' if stopping['reached'] else 'NOT reached before the cap'}", style="bold")
+        say(stopping_words(stopping["precision"], stopping["waited_for"], stopping["reached"]), style="bold")
     if summary.get("budget") is not None:
         _print_budget(summary)
     if len(summary["groups"]) > 1:

@@ -9,7 +9,7 @@ from sim.fields.numbers import Scale, between, count, length, money_decimals, pe
 from sim.fields.rounding import rounded_parts
 from sim.report.folder import RANGE, ReportedRun, Stat
 from sim.report.totals import HoursParts, MoneyParts
-from sim.runs.answer_words import answer_words
+from sim.runs.answer_words import answer_words, stopping_words
 from sim.scenario.month import month_in
 from sim.statistics.intervals import estimate_ratio, replications_for
 from sim.units import HOURS_PER_MONTH
@@ -189,16 +189,8 @@ def _odds(run: ReportedRun, money: Scale) -> list[str]:
         )
     stopping = run.stored.summary.get("stopping")
     if stopping is not None:
-        asked = f"half-widths within {percent(stopping['precision'], 2)} of {', '.join(stopping['waited_for'])}"
-        sentences.append(stopping_words(asked, stopping["reached"]))
+        sentences.append(stopping_words(stopping["precision"], stopping["waited_for"], stopping["reached"]))
     return sentences
-
-
-def stopping_words(asked: str, reached: bool | None) -> str:
-    """Why there are no more replications."""
-    if reached:
-        return f"Replications went on until {asked}."
-    return f"The cap on replications came before the precision that was asked for ({asked})."
 
 
 def needs(p: float, n: int) -> str:

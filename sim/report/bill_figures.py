@@ -64,7 +64,7 @@ def hours_by_state(run: ReportedRun, parts: HoursParts) -> Drawn:
         whiskers(axes, line, stat, largest)
         axes.beside(line, f"{parts.scale.with_unit(parts.of(line))} ({share[line]})")
     horizontal(axes, largest, list(hours))
-    axes.x.label = "VM-hours (mean over replications)" if run.replications > 1 else "VM-hours"
+    axes.x.label = run.averaged("VM-hours")
     sheet.key(*(Key(label=label, fill=fill, hatch=hatch) for label, (fill, hatch) in LOOKS.items()))
     sheet.key(*whisker_keys(run, [run.fleet[f"hours.{state}"] for state in hours], largest))
     said = ", ".join(f"{state} {parts.scale.with_unit(parts.of(line))}" for line, state in enumerate(parts.states))
@@ -99,7 +99,7 @@ def cost_by_meter(run: ReportedRun, parts: MoneyParts) -> Drawn:
         words = f" ({share[line]})" if share[line] else ""
         axes.beside(line, parts.scale.with_unit(parts.table.columns[line]) + words)
     horizontal(axes, largest, [METERS[meter].label for meter in shown])
-    axes.x.label = f"{currency} (mean over replications)" if run.replications > 1 else currency
+    axes.x.label = run.averaged(currency)
     labels = [style.shorten(label, 24) for label, _ in series] if len(series) > 1 else []
     sheet.key(
         *(Key(label=label, fill=fill, hatch=hatch) for label, (fill, hatch) in zip(labels, style.SERIES, strict=False))

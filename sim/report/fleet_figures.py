@@ -61,7 +61,7 @@ def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
     if billed is not None:
         stack.steps(timeline.edges_h, billed, style.BLACK, width=0.9)
         sheet.key(Key(label="all billed", line=style.BLACK, width=0.9))
-    stack.y.label = "VMs (mean over replications)" if run.replications > 1 else "VMs"
+    stack.y.label = run.averaged("VMs")
     stack.y.low, stack.y.high = 0.0, float(below.max()) * 1.06 or 1.0
     over_time(stack, run, timeline.edges_h, {str(state): timeline.states[state].mean for state in present})
     means = {

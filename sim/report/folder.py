@@ -81,6 +81,10 @@ class ReportedRun:
         stat = (self.fleet if group == FLEET else self.groups[group]).get(metric)
         return stat.mean if stat is not None else 0.0
 
+    def averaged(self, what: str) -> str:
+        """The label of an axis; of several replications it says that they are averaged."""
+        return f"{what} (mean over replications)" if self.replications > 1 else what
+
     def idle_compute(self, group: str) -> float:
         """What a group's idle hours cost in compute: it has one price, so its compute is parted as its billed hours are."""
         billed = self.mean("billed_hours", group)

@@ -61,8 +61,7 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
         whiskers(axes, line, stat, largest)
         axes.beside(line, words[line])
     horizontal(axes, largest, [style.shorten(group, 26) for group, _, _ in shown])
-    unit = f"{currency} {period}"
-    axes.x.label = f"{unit} (mean over replications)" if run.replications > 1 else unit
+    axes.x.label = run.averaged(f"{currency} {period}")
     looks = {what: PART_LOOK.get(what, OTHER_LOOK) for what in dict.fromkeys([*PART_LOOK, *seen]) if what in seen}
     sheet.key(
         *(Key(label=what, fill=fill, hatch=hatch) for what, (fill, hatch) in looks.items()),

@@ -56,7 +56,7 @@ def ready_curve(run: ReportedRun) -> Drawn | None:
         axes.line(at_s, found[group], colour)
         sheet.key(Key(label=style.shorten(group, 40) or "all VMs", line=colour))
     axes.x.low, axes.y.low, axes.y.high, axes.y.share = 0.0, 0.0, 1.02, True
-    axes.x.label = "seconds after the VM is needed" + (" (mean over replications)" if run.replications > 1 else "")
+    axes.x.label = run.averaged("seconds after the VM is needed")
     axes.y.label = "VMs ready"
     edges = at_s[::5]
     words = [

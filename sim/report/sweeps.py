@@ -7,7 +7,7 @@ from typing import Any
 from sim.fields.messages import list_words
 from sim.fields.numbers import compact, percent
 from sim.report import style
-from sim.report.answer import Table, stopping_words
+from sim.report.answer import Table
 from sim.report.axes import Key, Sheet
 from sim.report.pareto import cost_against_lateness
 from sim.report.sections import Shown
@@ -37,7 +37,7 @@ def build_sweep(path: Path) -> Path:
         figures = [*figures, trade[0]]
     return write(
         study, figures, sections, kind="sweep", name=study.title, each="at each point, with common random numbers",
-        answer=_answer(study), file="sweep.json",
+        answer=sweep_sentences(study.content), file="sweep.json",
     )  # fmt: skip
 
 
@@ -101,15 +101,6 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         f"{form.with_unit(row[-5])} at {', '.join(map(str, row[:-5]))}" for row in rows[1 : style.MOST_SAID + 1]
     )
     return sheet.finish(name, alt=f"{form.label} over {label_of(along)}: {said}.", rows=rows)
-
-
-def _answer(study: Study) -> list[str]:
-    """What the sweep answers, and whether the precision was reached."""
-    sentences = sweep_sentences(study.content)
-    if "precision" in study.content:
-        asked = f"half-widths within {percent(study.content['precision'], 2)} of each of these at every point"
-        sentences.append(stopping_words(asked, study.content.get("reached")))
-    return sentences
 
 
 def _sweep_table(study: Study, paths: Sequence[str]) -> Table:

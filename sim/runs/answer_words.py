@@ -1,10 +1,10 @@
 """What a run's answer says first, on a terminal, in Markdown and in a report alike: the cost, how sure it is, and who was late."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.fields.metrics import hosts_sentence, trace_sentence, trust_sentence
-from sim.fields.numbers import count, length, money_decimals, percent, rounded
+from sim.fields.numbers import count, general, length, money_decimals, percent, rounded
 from sim.scenario.month import month_in
 from sim.units import HOURS_PER_MONTH
 
@@ -68,6 +68,15 @@ def few_words(replications: int) -> str:
     if not 1 < replications < FEW:
         return ""
     return f"Intervals from {replications} replications say little: take at least {FEW} (-n {FEW}), better the default of 20."
+
+
+def stopping_words(precision: float, waited_for: Sequence[str], reached: bool | None) -> str:
+    """Why there are no more replications, where a *precision* of some figures was asked for."""
+    share = f"{general(100 * precision, 3)}\N{NO-BREAK SPACE}%"
+    asked = f"half-widths within {share} of {', '.join(waited_for)}"
+    if reached:
+        return f"Replications went on until {asked}."
+    return f"The cap on replications came before the precision that was asked for ({asked})."
 
 
 def ready_words(summary: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError
 from sim.fields.metrics import domain_of
 from sim.lifecycle.power import PowerState
+from sim.runs.answer_words import stopping_words
 from sim.runs.atomic_write import SUMMARY, new_folder
 from sim.runs.cache import keep_parts
 from sim.runs.digests import PROVENANCE
@@ -53,12 +54,6 @@ class Stopping:
     reached: bool
     capped: bool  # the cap came before the precision
     waited_for: tuple[str, ...]  # the metrics that had to reach it
-
-    @property
-    def words(self) -> str:
-        """One sentence for a reader."""
-        asked = f"half-widths within {self.precision:.3g} of {', '.join(self.waited_for)}"
-        return f"{asked}: {'reached' if self.reached else 'NOT reached before the cap on replications'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +237,7 @@ class RunResult(Pictured):
 
     def provenance(self) -> dict[str, Any]:
         """The content of `provenance.json`."""
+        why = self.stopping
         return {
             **program(),
             "scenario": {"name": self.scenario.name, "digest": input_digest(self.inputs)},
@@ -249,7 +245,7 @@ class RunResult(Pictured):
             "seed": self.seed,
             "replications": self.n,
             "engine": {"played": self.engine, "asked": self.engine_asked, "why": self.engine_why},
-            "stopping": self.stopping.words if self.stopping is not None else AS_ASKED,
+            "stopping": AS_ASKED if why is None else stopping_words(why.precision, why.waited_for, why.reached),
             "catalogue": catalogue_facts(self.inputs),
             **({"closed_days": days} if (days := closed_days(self.inputs)) else {}),
             "defaults": [asdict(each) for each in self.scenario.defaults_in_use()],

@@ -6,7 +6,7 @@ from typing import Any
 from sim.fields.messages import list_words
 from sim.fields.metrics import Form, Forms
 from sim.fields.numbers import count, money_decimals, rounded
-from sim.runs.answer_words import few_words
+from sim.runs.answer_words import few_words, stopping_words
 from sim.scenario.month import PER_MONTH, month_in, said_of
 from sim.studies.axes import label_of, value_words
 from sim.studies.constraints import FEASIBLE, UNDECIDED, parse_constraint
@@ -16,7 +16,7 @@ COSTS = (PER_MONTH, "cost.total")  # by what a point is the cheapest
 
 
 def sweep_sentences(content: Mapping[str, Any]) -> list[str]:
-    """From a `sweep.json`: the answer first."""
+    """From a `sweep.json`: the answer first, at the end whether the precision was reached."""
     points, said = content["points"], []
     cost = next((name for name in COSTS if name in content["metrics"]), "")
     kept = [point for point in points if all(answer == FEASIBLE for answer in point.get("keeps", {}).values())]
@@ -28,9 +28,13 @@ def sweep_sentences(content: Mapping[str, Any]) -> list[str]:
         said += [_extremes(content, name) for name in content["metrics"]]
     if any(name.startswith("cost.") for name in content["metrics"]):
         said.append(month_in(content).words)
-    return [*filter(None, [*said, few_words(content["replications"])])] or [
+    said = [*filter(None, [*said, few_words(content["replications"])])] or [
         "No point has a figure that could be shown."
     ]
+    if "precision" in content:
+        everywhere = ["each metric at every point"]
+        said.append(stopping_words(content["precision"], everywhere, content.get("reached")))
+    return said
 
 
 def settings_words(point: Point) -> str:

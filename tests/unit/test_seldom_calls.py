@@ -93,8 +93,8 @@ PRINTED = [
     ("explain one.toml --vm vm-0001", 0, "vm-0001 in replication 0, seed "),
     ("explain one.toml --vm vm-0001 --markdown", 0, "### vm-0001 in replication 0, seed "),
     ("fit trace.csv --window 1d --size Standard_D4s_v5", 0, 'size = "Standard_D4s_v5"'),
-    ("run one.toml --no-report --precision 1%", 0, "half-widths within 0.01 of "),
-    ("sweep one.toml --vary group.vm.count=1,2 --no-report --precision 50% --metric cost.total", 0, "half-widths within 0.5 of each metric at every point: reached"),
+    ("run one.toml --no-report --precision 1%", 0, "half-widths within 1\N{NO-BREAK SPACE}% of "),
+    ("sweep one.toml --vary group.vm.count=1,2 --no-report --precision 50% --metric cost.total", 0, "Replications went on until half-widths within 50\N{NO-BREAK SPACE}% of each metric at every point."),
 ]  # fmt: skip
 
 

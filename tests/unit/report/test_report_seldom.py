@@ -14,12 +14,12 @@ import pytest
 from sim.errors import ResultError
 from sim.fields.numbers import NO_NUMBER
 from sim.report import tables
-from sim.report.answer import stopping_words
 from sim.report.axes import Axes
 from sim.report.build import build_report
 from sim.report.folder import read
 from sim.report.plot import plot
 from sim.report.sources import pairs
+from sim.runs.answer_words import stopping_words
 from sim.statistics.intervals import estimate_mean
 from sim.studies.cost_words import cost_answer
 from sim.studies.sweep_words import sweep_sentences
@@ -89,8 +89,10 @@ def test_a_probability_without_its_counts_is_shown_without_them(result_folder: M
 @pytest.mark.parametrize("reached", [True, False, None])
 def test_why_there_are_no_more_replications(reached: bool | None) -> None:
     """The precision was reached, or the cap came first."""
-    said = stopping_words("a", reached)
-    assert said.startswith("Replications went on until a" if reached else "The cap on replications came before")
+    said = stopping_words(0.0125, ("cost.total", "availability"), reached)
+    asked = "half-widths within 1.25\N{NO-BREAK SPACE}% of cost.total, availability"
+    before = "The cap on replications came before the precision that was asked for"
+    assert said == (f"Replications went on until {asked}." if reached else f"{before} ({asked}).")
 
 
 def test_small_lines_of_an_invoice_are_added_up(result_folder: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +205,7 @@ def test_a_sweep_shows_cost_against_lateness_and_why_it_stopped(tmp_path: Path) 
     (tmp_path / "sweep.json").write_text(json.dumps(content), encoding="utf-8")
     text = shown(tmp_path)
     assert "Cost against lateness" in text
-    assert "Replications went on until half-widths within 2.00 % of each of these at every point" in text
+    assert "Replications went on until half-widths within 2 % of each metric at every point" in text
     assert (tmp_path / "figures" / "cost_against_lateness.svg").exists()
 
 
