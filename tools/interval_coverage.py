@@ -25,15 +25,8 @@ from scipy import signal, special, stats
 import sim
 from sim.runs.metrics import HEADLINES, RATIOS
 from sim.runs.warm_up import batch_means
-from sim.statistics.intervals import (  # fmt: skip
-    LEAST_FOR_SKEWNESS,
-    NOT_NEGATIVE,
-    clopper_pearson,
-    estimate_mean,
-    estimate_ratio,
-    quantile_interval,
-    wilson_interval,
-)
+from sim.statistics.intervals import LEAST_FOR_SKEWNESS, NOT_NEGATIVE, estimate_mean, estimate_ratio
+from sim.statistics.quantiles import clopper_pearson, quantile_interval, wilson_interval
 from sim.studies.backtest import prediction
 from sim.studies.differences import judged, paired
 from sim.studies.sensitivity import elementary_effects, parse_factor, sobol_indices

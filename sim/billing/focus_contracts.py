@@ -78,7 +78,9 @@ def contract_rows(rating: Rating, start: datetime, *, currency: str = "USD") -> 
                 "ContractCommitmentType": kind,
                 "ContractCommitmentUnit": unit,
                 "ContractId": ACCOUNT,
-                **dict.fromkeys(("ContractCommitmentPeriodStart", "ContractPeriodStart"), f"{begin:%Y-%m-%dT%H:%M:%SZ}"),
+                **dict.fromkeys(
+                    ("ContractCommitmentPeriodStart", "ContractPeriodStart"), f"{begin:%Y-%m-%dT%H:%M:%SZ}"
+                ),
                 "ContractCommitmentPeriodEnd": f"{end:%Y-%m-%dT%H:%M:%SZ}",
             }
         )

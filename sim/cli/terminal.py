@@ -257,7 +257,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     """The answer of a run on one screen: each headline with its interval and its range, then a row for each group."""
     from sim.runs.answer_words import answer_words, stopping_words
     from sim.runs.group_costs import bounds_shown, costs_shown, mean_in  # start-up: loads the billing
-    from sim.statistics.intervals import replications_for  # start-up: imports scipy
+    from sim.statistics.quantiles import replications_for
 
     metrics, count = summary["metrics"], summary["replications"]
     costs = costs_shown(mean_in(summary))

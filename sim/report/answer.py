@@ -11,7 +11,8 @@ from sim.report.folder import RANGE, ReportedRun, Stat
 from sim.report.totals import HoursParts, MoneyParts
 from sim.runs.answer_words import answer_words, stopping_words
 from sim.scenario.month import month_in
-from sim.statistics.intervals import estimate_ratio, replications_for
+from sim.statistics.intervals import estimate_ratio
+from sim.statistics.quantiles import replications_for
 from sim.units import HOURS_PER_MONTH
 
 LEAST_IDLE = 0.005  # of the billed hours; less is hardly any

@@ -15,7 +15,7 @@ from sim.fields.metrics import Forms
 from sim.runs import results
 from sim.runs.metrics import FLEET
 from sim.runs.results import Floats, StoredResult
-from sim.statistics.intervals import replications_for
+from sim.statistics.quantiles import replications_for
 from sim.units import parse_duration
 
 __all__ = ["FLEET", "RANGE", "Floats", "ReportedRun", "Stat", "read"]

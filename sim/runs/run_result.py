@@ -29,17 +29,8 @@ from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, writ
 from sim.runs.simulation_input import SimulationInput
 from sim.runs.summary_csv import run_sheet, write_sheet
 from sim.scenario.scenario import Scenario
-from sim.statistics.intervals import (
-    NOT_NEGATIVE,
-    Estimate,
-    clopper_pearson,
-    estimate_mean,
-    estimate_ratio,
-    percentile,
-    quantile_interval,
-    replications_for,
-    wilson_interval,
-)
+from sim.statistics.intervals import NOT_NEGATIVE, Estimate, estimate_mean, estimate_ratio
+from sim.statistics.quantiles import clopper_pearson, percentile, quantile_interval, replications_for, wilson_interval
 from sim.units import SECONDS_PER_HOUR
 
 PARTS = "parts"  # the folder in which a shard keeps its replications

@@ -14,7 +14,7 @@ from importlib.resources import files
 from operator import attrgetter
 from typing import Any
 
-from sim.distributions import normal
+from sim.statistics.quantiles import percentile, replications_for
 
 # start-up: scipy.special takes as long to load as a small run takes, so what every run needs does without it
 
@@ -131,14 +131,30 @@ def variance_of(values: Sequence[float]) -> float:
     return math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
 
 
-def around(middle: float, standard_error: float, degrees: float, confidence: float, n: int) -> Interval:
-    """Student's t interval of a figure with a standard error."""
-    half = 0.0 if standard_error == 0.0 else t_quantile(0.5 + confidence / 2, degrees) * standard_error
+def t_interval(
+    middle: float, influences: Sequence[float], confidence: float = 0.95, variance: float | None = None
+) -> Interval:
+    """Student's t interval of a figure, on n - 1 degrees (Law, 4.5); one replication gives no bounds.
+
+    *influences*: what each replication adds to the figure: of a mean the observations, of a ratio `ratio_influences`; *variance*:
+    theirs, if it is known.
+    """
+    n = len(influences)
+    if n < 2:
+        return Interval(mean=middle, low=None, high=None, half_width=None, n=n)
+    error = math.sqrt((variance_of(influences) if variance is None else variance) / n)
+    half = 0.0 if error == 0.0 else t_quantile(0.5 + confidence / 2, n - 1) * error
     return Interval(mean=middle, low=middle - half, high=middle + half, half_width=half, n=n)
 
 
-def _unbounded(middle: float, n: int) -> Interval:
-    return Interval(mean=middle, low=None, high=None, half_width=None, n=n)
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Mean of independent replications with Student's t interval.
+
+    >>> ten_days = [1.20, 1.50, 1.68, 1.89, 0.95, 1.49, 1.58, 1.55, 0.50, 1.09]  # Law, example 4.26
+    >>> round(mean_interval(ten_days, 0.90).half_width, 2)
+    0.24
+    """
+    return t_interval(mean_of(values), values, confidence)
 
 
 def inside(interval: Interval, domain: Domain, values: Sequence[float]) -> Interval:
@@ -217,46 +233,6 @@ def with_long_tail(
     return Interval(mean=interval.mean, low=low, high=high, half_width=half_width, n=interval.n)
 
 
-def mean_interval(values: Sequence[float], confidence: float = 0.95, variance: float | None = None) -> Interval:
-    """Mean of independent replications with Student's t interval on n - 1 degrees (Law, 4.5).
-
-    >>> ten_days = [1.20, 1.50, 1.68, 1.89, 0.95, 1.49, 1.58, 1.55, 0.50, 1.09]  # Law, example 4.26
-    >>> round(mean_interval(ten_days, 0.90).half_width, 2)
-    0.24
-    """
-    n = len(values)
-    if n < 2:
-        return _unbounded(mean_of(values), n)
-    variance = variance_of(values) if variance is None else variance
-    return around(mean_of(values), math.sqrt(variance / n), n - 1, confidence, n)
-
-
-def paired_interval(variant: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Mean difference variant - base over replications on common random numbers: paired t (Law, 10.2.1), and its long tail."""
-    if len(variant) != len(base):
-        raise ValueError(f"pairs need equally many observations, got {len(variant)} and {len(base)}")
-    return bounded_mean([after - before for after, before in zip(variant, base, strict=True)], confidence)
-
-
-def ratio_interval(tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95) -> Interval | None:
-    """Ratio of two means (availability = served / wanted), never the mean of the ratios.
-
-    The standard error is the jackknife's below 30 replications, the delta method's from there on (Law, 9.4.2 calls it
-    the classical ratio interval); the interval is centred on the ratio. `None` where the bottoms sum to zero.
-    """
-    n = len(tops)
-    if n != len(bottoms):
-        raise ValueError(f"a ratio needs pairs, got {n} tops and {len(bottoms)} bottoms")
-    top, bottom = math.fsum(tops), math.fsum(bottoms)
-    if bottom == 0.0:
-        return None
-    ratio = top / bottom
-    if n < 2:
-        return _unbounded(ratio, n)
-    standard_error = math.sqrt(variance_of(ratio_influences(tops, bottoms)) / n)
-    return around(ratio, standard_error, n - 1, confidence, n)
-
-
 def ratio_influences(tops: Sequence[float], bottoms: Sequence[float]) -> list[float]:
     """The influence of each pair on a ratio of means; their variance over n is the ratio's.
 
@@ -271,97 +247,41 @@ def ratio_influences(tops: Sequence[float], bottoms: Sequence[float]) -> list[fl
     return [(t - ratio * b) / (bottom / n) for t, b in zip(tops, bottoms, strict=True)]
 
 
-def percentile(values: Sequence[float], p: float) -> float:
-    """The p-quantile of the observations, linear between order statistics (Hyndman and Fan's type 7).
-
-    >>> percentile([3.0, 1.0, 2.0], 0.5), percentile([1.0, 2.0], 0.25)
-    (2.0, 1.25)
-    """
-    ordered = sorted(values)
-    place = p * (len(ordered) - 1)
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    low, high = ordered[below], ordered[above]
-    return low if low == high else low + (place - below) * (high - low)
-
-
-def replications_for(p: float) -> int:
-    """How many observations the p-quantile needs: as many as it takes for one to be expected beyond it.
-
-    >>> [replications_for(p) for p in (0.05, 0.5, 0.9, 0.95, 0.99)]
-    [20, 2, 10, 20, 100]
-    """
-    return math.ceil(round(1 / min(p, 1 - p), 9))
-
-
-def quantile_interval(values: Sequence[float], p: float, confidence: float = 0.95) -> tuple[float | None, float | None]:
-    """Distribution-free bounds of the p-quantile from order statistics, by the binomial; `None` = not reached by n.
-
-    The number of observations below the quantile is Binomial(n, p); the bounds are the order statistics that leave at
-    most (1 - confidence) / 2 outside on either side (Nelson, 7.3). 20 months can't bound a P99 from above.
-    """
-    ordered = sorted(values)
-    low, high = _quantile_ranks(len(ordered), p, confidence)
-    return (ordered[low - 1] if low >= 1 else None, ordered[high - 1] if high <= len(ordered) else None)
-
-
-@lru_cache(maxsize=256)
-def _quantile_ranks(n: int, p: float, confidence: float) -> tuple[int, int]:
-    """Ranks from 1 of the order statistics that bound the p-quantile; 0 and n + 1: not reached."""
-    tail, at_most, low, high = (1 - confidence) / 2, 0.0, 0, n + 1
-    whole = math.lgamma(n + 1)
-    for k in range(n):  # at_most: P(Binomial(n, p) <= k), the chance that at most k observations lie below the quantile
-        ways = whole - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-        at_most += math.exp(ways + k * math.log(p) + (n - k) * math.log1p(-p))
-        if at_most <= tail:
-            low = k + 1
-        if at_most >= 1 - tail:
-            high = k + 1
-            break
-    return low, high
-
-
-def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Bounds of a probability, to be shown: Wilson's score interval. 0 of n has an upper bound above 0."""
-    z = normal.quantile(0.5 + confidence / 2)
-    share, spread = successes / n, z * z / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return (0.0 if successes == 0 else middle - half, 1.0 if successes == n else middle + half)
-
-
-def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Bounds of a probability, to decide by: never less than the stated confidence, whatever the probability.
-
-    >>> low, high = clopper_pearson(0, 20)
-    >>> low, round(high, 4)
-    (0.0, 0.1684)
-    """
-    from scipy import special
-
-    tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else float(special.betaincinv(successes, n - successes + 1, tail))
-    high = 1.0 if successes == n else float(special.betaincinv(successes + 1, n - successes, 1 - tail))
-    return low, high
+def bounded(
+    middle: float,
+    influences: Sequence[float],
+    confidence: float = 0.95,
+    domain: Domain = NO_BOUNDS,
+    values: Sequence[float] = (),
+    variance: float | None = None,
+) -> Interval:
+    """`t_interval`, inside the domain of the figure unless its *values* leave it, and as far as a long tail asks for."""
+    interval = inside(t_interval(middle, influences, confidence, variance), domain, values)
+    return with_long_tail(interval, influences, confidence, domain, variance)
 
 
 def bounded_mean(
     values: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS, variance: float | None = None
 ) -> Interval:
-    """Mean with its interval: Student's t, inside the figure's domain, and as far as a long tail asks for; *variance*: if known."""
-    interval = inside(mean_interval(values, confidence, variance), domain, values)
-    return with_long_tail(interval, values, confidence, domain, variance)
+    """Mean of independent replications with its interval; *variance*: if it is known."""
+    return bounded(mean_of(values), values, confidence, domain, values, variance)
 
 
 def bounded_ratio(
     tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS
 ) -> Interval | None:
-    """`ratio_interval`, inside the figure's domain, and as far as a long tail asks for."""
-    found = ratio_interval(tops, bottoms, confidence)
-    if found is None:
+    """Ratio of two means (availability = served / wanted), never the mean of the ratios, with its interval.
+
+    The standard error is the jackknife's below 30 replications, the delta method's from there on (Law, 9.4.2 calls it
+    the classical ratio interval); the interval is centred on the ratio. `None` where the bottoms sum to zero.
+    """
+    if len(tops) != len(bottoms):
+        raise ValueError(f"a ratio needs pairs, got {len(tops)} tops and {len(bottoms)} bottoms")
+    top, bottom = math.fsum(tops), math.fsum(bottoms)
+    if bottom == 0.0:
         return None
     each = [top / bottom for top, bottom in zip(tops, bottoms, strict=True) if bottom != 0.0]
-    return with_long_tail(inside(found, domain, each), ratio_influences(tops, bottoms), confidence, domain)
+    return bounded(top / bottom, ratio_influences(tops, bottoms), confidence, domain, each)
 
 
 def estimate_mean(values: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS) -> Estimate:

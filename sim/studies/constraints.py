@@ -18,7 +18,8 @@ from sim.fields.metrics import LOWER, Form, Forms, Unit, domain_of, find_metric
 from sim.fields.numbers import compact
 from sim.runs.metrics import FLEET, RATIOS
 from sim.scenario.scenario import Scenario
-from sim.statistics.intervals import bounded_mean, bounded_ratio, clopper_pearson
+from sim.statistics.intervals import bounded_mean, bounded_ratio
+from sim.statistics.quantiles import clopper_pearson
 from sim.studies.answers import check_metrics
 
 LIKELY_PERCENT = 0.1  # from here on a limit of what should be rare may be meant in per cent

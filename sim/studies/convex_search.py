@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from sim.statistics.intervals import mean_of, paired_interval
+from sim.statistics.intervals import bounded_mean, mean_of
 
 Costs = Callable[[int], Sequence[float]]
 """The cost of every replication at a quantity, in steps."""
@@ -41,7 +41,8 @@ def edge(costs: Costs, best: int, end: int, confidence: float) -> int:
     slack = ROUNDING * abs(mean_of(base))
 
     def alike(number: int) -> bool:
-        low = paired_interval(costs(number), base, confidence).low
+        differences = [there - here for there, here in zip(costs(number), base, strict=True)]
+        low = bounded_mean(differences, confidence).low
         return low is not None and low <= slack
 
     near, far = best, end

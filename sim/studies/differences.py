@@ -11,7 +11,7 @@ from typing import Any
 from sim.fields.metrics import better_direction
 from sim.runs.metrics import HEADLINES, RATIOS
 from sim.statistics.comparing import correlation, holm, p_value_of_mean
-from sim.statistics.intervals import Interval, around, mean_of, ratio_influences, variance_of, with_long_tail
+from sim.statistics.intervals import Interval, bounded, mean_of, ratio_influences, variance_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +52,18 @@ class Paired:
     """The paired figures of one metric before verdicts."""
 
     mean: float | None
-    standard_error: float | None  # None: one replication
     n: int
     base_mean: float | None
     differences: tuple[float, ...]  # of single replications, where both are defined
-    influences: tuple[
-        float, ...
-    ] = ()  # of each replication on the mean difference: its standard error is that of their mean
+    influences: tuple[float, ...] = ()
+    """Of each replication on the mean difference; none where there is one replication."""
     together: float | None = None
     gain: float | None = None
     sd_base: float | None = None
     sd_variant: float | None = None
 
 
-UNDEFINED = Paired(mean=None, standard_error=None, n=0, base_mean=None, differences=())
+UNDEFINED = Paired(mean=None, n=0, base_mean=None, differences=())
 """Such as an availability where nothing was needed."""
 MOST_GAIN = 1e12  # beyond it the difference varies by rounding alone
 
@@ -94,12 +92,12 @@ def paired(variant: Values, base: Values, metric: str, group: str) -> Paired:
         return UNDEFINED
     n = len(after)
     if n < 2:
-        return Paired(mean=mean, standard_error=None, n=n, base_mean=base_mean, differences=each)
+        return Paired(mean=mean, n=n, base_mean=base_mean, differences=each)
     influences = tuple(a - b for a, b in zip(after, before, strict=True))
     spread = variance_of(influences)
     apart = variance_of(after) + variance_of(before)
     return Paired(
-        mean=mean, standard_error=math.sqrt(spread / n), n=n, base_mean=base_mean, differences=each,
+        mean=mean, n=n, base_mean=base_mean, differences=each,
         influences=influences, together=correlation(after, before), gain=apart / spread if apart < MOST_GAIN * spread else None,
         sd_base=math.sqrt(variance_of(before)), sd_variant=math.sqrt(variance_of(after)),
     )  # fmt: skip
@@ -114,7 +112,7 @@ def judged(raw: Mapping[str, Mapping[str, Paired]], group: str, confidence: floa
             (variant, metric)
             for variant, by_metric in raw.items()
             for metric, found in by_metric.items()
-            if (metric in HEADLINES) is headline and found.standard_error is not None and any(found.differences)
+            if (metric in HEADLINES) is headline and found.influences and any(found.differences)
         ]
         p_values = [p_value_of(raw[variant][metric]) for variant, metric in family]
         adjusted.update(zip(family, holm(p_values), strict=True))
@@ -129,10 +127,7 @@ def judged(raw: Mapping[str, Mapping[str, Paired]], group: str, confidence: floa
 
 def interval_of(found: Paired, confidence: float) -> Interval:
     """The paired t interval, as far as a long tail of the differences asks for; without bounds: one replication, or undefined."""
-    if found.mean is None or found.standard_error is None:
-        return Interval(mean=math.nan, low=None, high=None, half_width=None, n=found.n)
-    interval = around(found.mean, found.standard_error, found.n - 1, confidence, found.n)
-    return with_long_tail(interval, found.influences, confidence)
+    return bounded(math.nan if found.mean is None else found.mean, found.influences, confidence)
 
 
 def p_value_of(found: Paired) -> float:
@@ -160,7 +155,7 @@ def _difference(
 
 def _probability_of_sign(found: Paired, sign: float) -> float | None:
     """Probability that the true mean difference has this sign (a flat prior)."""
-    if found.mean is None or found.standard_error is None:
+    if found.mean is None or not found.influences:
         return None
     other = p_value_of(found) / 2
     return 1.0 - other if sign * found.mean > 0.0 else other
