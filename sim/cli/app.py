@@ -5,7 +5,7 @@ Exit status: 0 done, 2 the user's input is wrong, 1 a defect of ours, 3 a condit
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, NoReturn
 
@@ -18,7 +18,6 @@ from sim.cli import (
     fit,
     inspect,
     new,
-    options,
     prices,
     reference,
     run,
@@ -45,18 +44,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 about_prices = typer.Typer(name="prices", help="Price catalogues: import, show, url.", rich_markup_mode=None)
-_TABLES: tuple[Callable[..., None], ...] = (
-    inspect.states, prices.sizes, prices.regions, prices.show, reference.metrics, reference.causes, reference.keys, reference.verify,
-)  # fmt: skip
-
-
-def _add(to: typer.Typer, name: str, command: Callable[..., None], example: str) -> None:
-    """Add a command; one that prints a table has it as Markdown, too."""
-    to.command(name, epilog=epilog(example))(options.in_markdown(command) if command in _TABLES else command)
-
-
 for _name, _prices in (("import", prices.import_pages), ("show", prices.show), ("url", prices.url)):
-    _add(about_prices, _name, _prices, f"prices {_name}")
+    about_prices.command(_name, epilog=epilog(f"prices {_name}"))(_prices)
 for _command in (
     run.run, run.demo, run.merge, new.new, studies.compare, studies.sweep, searches.size, searches.sensitivity, searches.recommend,
     inspect.validate, inspect.report, inspect.states, inspect.schema, snapshots.snapshot, snapshots.explain, prices.sizes,
@@ -64,7 +53,7 @@ for _command in (
     reference.keys, reference.verify,
 ):  # fmt: skip
     _name = _command.__name__.replace("_", "-")
-    _add(app, _name, _command, _name)
+    app.command(_name, epilog=epilog(_name))(_command)
 app.add_typer(about_prices)
 
 

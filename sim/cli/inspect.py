@@ -107,7 +107,7 @@ def _print_machines(scenario: Path, group: str | None, *, mermaid: bool, as_json
         "\n".join(mermaid_lines(rows) if mermaid else (f"Group {name}", "", *machine_lines(rows)))
         for name, rows in found.items()
     ]
-    terminal.print_block("\n\n".join(pages), "mermaid" if mermaid else "text")
+    typer.echo("\n\n".join(pages))
 
 
 def schema() -> None:

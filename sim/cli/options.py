@@ -243,26 +243,6 @@ def expanded(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]
     return decorate
 
 
-def in_markdown(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that prints tables the option `--markdown`, beside `--json`."""
-    hints = get_type_hints(command, include_extras=True)
-
-    @functools.wraps(command)
-    def call(*, as_markdown: bool, **given: Any) -> None:
-        one_form(as_json=given["as_json"], as_markdown=as_markdown)
-        with terminal.markdown(wanted=as_markdown):
-            command(**given)
-
-    only = inspect.Parameter.KEYWORD_ONLY
-    own = [
-        each.replace(annotation=hints[each.name], kind=only) for each in inspect.signature(command).parameters.values()
-    ]
-    own.append(inspect.Parameter("as_markdown", only, default=False, annotation=Markdown))
-    call.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
-    call.__annotations__ = {each.name: each.annotation for each in own}
-    return call
-
-
 STUDY = (
     "seed", "replications", "precision", "jobs", "threads", "cluster", "out", "overrides", "engine", "no_report", "resume",
     "no_cache", "yes", "quiet", "as_json", "as_markdown",

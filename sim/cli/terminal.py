@@ -77,11 +77,6 @@ def _print_markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[
     sys.stdout.write("\n".join(["", f"### {title}", "", *lines, "", ""]))
 
 
-def print_block(text: str, language: str) -> None:
-    """Lines as they are; in Markdown a block of a language."""
-    typer.echo(f"```{language}\n{text}\n```" if _AS_MARKDOWN.get() else text)
-
-
 def say(*sentences: str, style: str = "") -> None:
     """Sentences of the answer, a line each; in Markdown a paragraph each, whatever names hold."""
     for sentence in sentences:
