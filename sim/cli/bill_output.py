@@ -11,6 +11,7 @@ from sim.cli.invoice_output import invoice_object, print_idle, print_invoice, pr
 from sim.cli.rate_file import Rated
 from sim.fields.metrics import trust_sentence
 from sim.fields.numbers import in_currency, money, percent, relative
+from sim.runs.answer_words import counted_h
 from sim.runs.results import StoredResult
 from sim.units import format_duration
 
@@ -162,7 +163,7 @@ def _warn_of_days(rated: Rated) -> None:
 
 def _warn_of_length(rated: Rated, simulated: StoredResult) -> None:
     """Warn that bills of periods of different length can't be compared."""
-    own_h, long_h = rated.end_s / 3600, simulated.summary["horizon_h"] - simulated.summary.get("warm_up_h", 0.0)
+    own_h, long_h = rated.end_s / 3600, counted_h(simulated.summary)
     if abs(own_h - long_h) > 0.01 * long_h:
         periods = f"the file covers {own_h:,.1f} h, the simulation {long_h:,.1f} h"
         terminal.note(f"{periods}: their bills differ for that alone")

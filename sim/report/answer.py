@@ -4,16 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit
+from sim.fields.metrics import LOWER, Form, Metric, Unit
 from sim.fields.numbers import Scale, between, count, length, money_decimals, percent, plain
 from sim.fields.rounding import rounded_parts
 from sim.report.folder import RANGE, ReportedRun, Stat
 from sim.report.totals import HoursParts, MoneyParts
 from sim.runs.answer_words import answer_words, stopping_words
-from sim.scenario.month import month_in
+from sim.scenario.month import month_in, said_of
 from sim.statistics.intervals import estimate_ratio
 from sim.statistics.quantiles import replications_for
-from sim.units import HOURS_PER_MONTH
 
 LEAST_IDLE = 0.005  # of the billed hours; less is hardly any
 MOST_NAMED = 6  # groups that the answer names one by one
@@ -70,11 +69,6 @@ class PageData:
     hours: HoursParts
     money: MoneyParts
 
-    @property
-    def forms(self) -> Forms:
-        """How the figures of this page are written."""
-        return self.run.forms
-
 
 def page_data(run: ReportedRun, hours: HoursParts, money: MoneyParts) -> PageData:
     """Everything the tables need; hours and amounts that are parts of a whole are those that add up as shown."""
@@ -115,7 +109,7 @@ def answer(data: PageData) -> list[str]:
     run, stats, in_use = data.run, data.stats, data.hours.scale
     cost = stats.get("cost.total", Stat(mean=0.0))
     money = brief(cost.mean, run.currency)
-    period = length(run.horizon_h - run.warm_up_h)
+    period = length(run.counted_h)
     bills = None if cost.p05 is None or cost.p95 is None else (cost.p05, cost.p95)
     sentences = answer_words(run.stored.summary, bills)
     billed = data.hours.billed_total
@@ -155,13 +149,9 @@ def _idle_share(data: PageData) -> float:
 
 
 def a_month(data: PageData) -> Stat:
-    """The cost of 730 hours, or of the period where it says nothing of a month; of an older folder, worked out from the total."""
-    run = data.run
-    if not month_in(run.stored.summary).is_known:
-        return run.fleet.get("cost.total", Stat(mean=0.0))
-    counted_h = run.horizon_h - run.warm_up_h
-    each = HOURS_PER_MONTH / counted_h if counted_h > 0 else 0.0
-    return run.fleet.get("cost.per_month", Stat(mean=run.mean("cost.total") * each))
+    """The cost of 730 hours, or of the period where it says nothing of a month."""
+    times, _ = said_of(data.run.stored.summary, data.run.counted_h)
+    return data.run.fleet.get("cost.total", Stat(mean=0.0)).scaled(times)
 
 
 def idle_cost(data: PageData) -> float | None:
@@ -217,7 +207,9 @@ def _forms(data: PageData) -> dict[str, Form]:
             continue
         figures = (stat.mean, stat.low, stat.high)
         made[name] = (
-            OWN_RATIOS[name].form(figures, data.run.currency) if name in OWN_RATIOS else data.forms.of(name, *figures)
+            OWN_RATIOS[name].form(figures, data.run.currency)
+            if name in OWN_RATIOS
+            else data.run.forms.of(name, *figures)
         )
     if "cost_per_served_hour" in made:
         form = made["cost_per_served_hour"]
@@ -229,7 +221,7 @@ def cards(data: PageData) -> list[Card]:
     """The headline figures."""
     run, stats, month = data.run, data.stats, a_month(data)
     money, is_month = brief(month.mean, run.currency), month_in(run.stored.summary).is_known
-    period = f"for {length(run.horizon_h - run.warm_up_h)}"
+    period = f"for {length(run.counted_h)}"
     what, note = ("Cost a month", "of 730 hours") if is_month else ("Cost", period)
     made = [Card(what=what, value=money.text(month.mean), unit=run.currency, note=note)]
     if (idle := _idle_share(data)) >= LEAST_IDLE:
@@ -244,7 +236,7 @@ def cards(data: PageData) -> list[Card]:
         else:
             made.append(Card(what="Billed but idle", value=plain(100 * idle, 0), unit="%", note="of the billed hours"))
     if "availability" in stats:
-        form = data.forms.of("availability", stats["availability"].mean)
+        form = data.run.forms.of("availability", stats["availability"].mean)
         made.append(
             Card(what="Ready while needed", value=form.text(stats["availability"].mean), unit="%", note="of the time")
         )

@@ -42,7 +42,7 @@ def hours_by_state(run: ReportedRun, parts: HoursParts) -> Drawn:
     hours = {s: run.mean(f"hours.{s}") for s in PowerState if run.mean(f"hours.{s}") > 0}
     share = shares([parts.of(line) for line in range(len(parts.states))])
     served = run.mean("served_hours")
-    period = length(run.horizon_h - run.warm_up_h)
+    period = length(run.counted_h)
     sheet = Sheet(f"How long are the VMs in each state in {period}, and which hours are billed?", footer(run, name))
     axes = sheet.axes(max(len(hours), 2) * ROW * 0.85)
     rows: list[list[object]] = [
@@ -77,7 +77,7 @@ def cost_by_meter(run: ReportedRun, parts: MoneyParts) -> Drawn:
     currency, shown = run.currency, parts.meters
     share = shares(parts.table.columns)
     series = _series(run)
-    sheet = Sheet(f"What costs how much in {length(run.horizon_h - run.warm_up_h)}?", footer(run, name))
+    sheet = Sheet(f"What costs how much in {length(run.counted_h)}?", footer(run, name))
     axes = sheet.axes(max(len(shown), 2) * ROW)
     rows: list[list[object]] = [["meter", "group", f"mean_{currency}", "low", "high", "p05", "p95"]]
     largest = max(max(s.mean, s.p95 or 0.0) for s in (_cost(run, meter) for meter in shown))
@@ -183,7 +183,7 @@ def bill_distribution(run: ReportedRun, scale: Scale) -> Drawn | None:
     for each in (axes, strip):
         each.x.low, each.x.high, each.x.most = float(bills.min()) - margin, float(bills.max()) + margin, 8
     axes.x.ticks = ()
-    strip.x.label = f"total bill of {length(run.horizon_h - run.warm_up_h)} ({run.currency})"
+    strip.x.label = f"total bill of {length(run.counted_h)} ({run.currency})"
     rows: list[list[object]] = [["what", "from", "to", "value"]]
     rows += [["replication", None, None, float(bill)] for bill in bills]
     rows += [["bin", a, b, n] for a, b, n in zip(edges, edges[1:], counts, strict=False)]

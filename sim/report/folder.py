@@ -76,6 +76,11 @@ class ReportedRun:
         """How the figures of this result are written."""
         return Forms(currency=self.currency, means={name: stat.mean for name, stat in self.fleet.items()})
 
+    @property
+    def counted_h(self) -> float:
+        """The hours that every figure is of: without the warm-up."""
+        return self.horizon_h - self.warm_up_h
+
     def mean(self, metric: str, group: str = FLEET) -> float:
         """A metric's mean, zero where the folder doesn't have it."""
         stat = (self.fleet if group == FLEET else self.groups[group]).get(metric)

@@ -30,7 +30,7 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
     by_cost = sorted(rows, key=lambda row: -row[2])
     shown = by_cost[:MOST_BARS]
     left_out = len(rows) - len(shown)
-    times, period = said_of(run.stored.summary, run.horizon_h - run.warm_up_h)
+    times, period = said_of(run.stored.summary, run.counted_h)
     total = run.mean("cost.total") * times
     scale = brief(total, run.currency)
     whole = math.fsum(row[2] for row in by_cost)  # as shown in tables: rounded

@@ -18,6 +18,7 @@ from sim.fields.metrics import Form, Forms, Unit, find_metric
 from sim.fields.numbers import Scale, length
 from sim.report import style
 from sim.report.waterfall import LESS, MORE, WHOLE, steps
+from sim.runs.answer_words import counted_h
 from sim.runs.group_costs import OF_NO_GROUP, mean_in
 from sim.runs.metrics import FLEET, check_metric
 from sim.runs.results import StoredResult
@@ -127,8 +128,7 @@ def _of_run(answer: RunResult | StoredResult, metric: str = COST) -> Picture:
         lines.append((OF_NO_GROUP, rest, None, None))
     elif len(of) == 2:  # its only group is the fleet
         lines = lines[:1]
-    hours = summary["horizon_h"] - summary.get("warm_up_h", 0.0)
-    return _picture(f"{summary['scenario']}: {form.label}", form, lines, hours)
+    return _picture(f"{summary['scenario']}: {form.label}", form, lines, counted_h(summary))
 
 
 @picture_of.register

@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money: MoneyParts) -> str:
     """The whole page of a run."""
     data = answer.page_data(run, hours, money)
-    facts = [length(run.horizon_h - run.warm_up_h), clock.span(run.own_start, run.horizon_h)]
+    facts = [length(run.counted_h), clock.span(run.own_start, run.horizon_h)]
     facts.append(f"warm-up of {length(run.warm_up_h)} left out" if run.warm_up_h else "")
     facts.append(f"{run.replications:,} replication{'' if run.replications == 1 else 's'}")
     facts += [f"seed {run.seed}", f"billing policy {run.policy}"]

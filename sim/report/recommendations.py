@@ -69,8 +69,7 @@ def _options(study: Study) -> Table:
     for each in study.content["options"]:
         saving, fallen = each["saving_per_month"], each["if_demand_falls"]
         means = each["cost_per_month"], fallen["saving_per_month"]["mean"], fallen["regret_per_month"]["mean"]
-        bounds = "" if saving["low"] is None else f"{form.text(saving['low'])} to {form.text(saving['high'])}"
-        found = [form.text(saving["mean"]), bounds, *map(form.text, means)]
+        found = [form.text(saving["mean"]), form.between(saving["low"], saving["high"]), *map(form.text, means)]
         rows.append([each["name"], *found, percent(each["fall_to_break_even"])])
     fall = asked_percent(study.content["options"][0]["if_demand_falls"]["by"])
     return Table(

@@ -4,15 +4,13 @@ import math
 from collections.abc import Sequence
 
 from sim.billing.meter_kinds import METERS
-from sim.fields.metrics import Form
 from sim.fields.numbers import compact, count, in_currency, percent, plain
 from sim.fields.rounding import RoundedTable, rounded_table
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report.answer import PageData, Table, needs
-from sim.report.folder import RANGE, Stat
+from sim.report.answer import PageData, Table, shown
 from sim.report.totals import MOST_GROUPS, MoneyParts, shares
 from sim.runs.group_costs import OF_NO_GROUP
 
@@ -187,13 +185,13 @@ def failures_table(data: PageData) -> Table | None:
         code = name.removeprefix("failures.")
         message = FAILURES[code].message.replace("{vm}", "the VM") if code in FAILURES else ""
         form = run.forms.of(name, stat.mean)
-        rows.append([code, message[:1].upper() + message[1:], form.text(stat.mean), _range(stat, form)])
+        rows.append([code, message[:1].upper() + message[1:], form.text(stat.mean), shown(stat, "range", form)])
     for name in HAPPENINGS:
         event = run.fleet.get(name)
         if event is None or not event.mean:
             continue
         form = run.forms.of(name, event.mean)
-        rows.append([form.label, "", form.with_unit(event.mean), _range(event, form)])
+        rows.append([form.label, "", form.with_unit(event.mean), shown(event, "range", form)])
     if not rows:
         return None
     return Table(
@@ -202,9 +200,3 @@ def failures_table(data: PageData) -> Table | None:
         rows=rows,
         words=2,
     )
-
-
-def _range(stat: Stat, form: Form) -> str:
-    if stat.p05 is None or stat.p95 is None:
-        return needs(RANGE[0], stat.n) if stat.has_interval else ""
-    return f"{form.text(stat.p05)} to {form.text(stat.p95)}" if stat.p05 != stat.p95 else form.text(stat.p05)
