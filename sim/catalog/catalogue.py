@@ -30,6 +30,11 @@ class Provenance:
         """Whether a bill may rest on it: a list price, an imported one or the user's own, no estimate and no stand-in."""
         return self.trust in TRUSTED
 
+    @property
+    def words(self) -> str:
+        """How far to trust it, and where it is from."""
+        return f"{self.trust}; {self.note or self.source}" + (f", read {self.read}" if self.read else "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:

@@ -112,6 +112,6 @@ def _print_machines(scenario: Path, group: str | None, *, mermaid: bool, as_json
 
 def schema() -> None:
     """The JSON Schema of the scenario file, for editors."""
-    from sim.scenario.scenario import json_schema
+    from sim.scenario.schema import json_schema
 
     terminal.print_json(json_schema())

@@ -7,7 +7,6 @@ from datetime import timedelta
 from sim.billing.meters import RatedGroup
 from sim.billing.trust import UntrustedPrice
 from sim.catalog.catalogue import Catalogue
-from sim.catalog.sizes import size_key
 from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.fields.defaults import DEFAULTS, OURS, SYSTEMS, Sourced, Trust, default_key, to_plain
 from sim.fields.messages import list_words, show_value
@@ -69,7 +68,7 @@ def _whole(file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue) -
         warm_up = f", the first {format_duration(file.warm_up_s)} left out of every figure"
     priced = file.prices.catalogue or "the bundled price list"
     rounded = ", each billed stretch cut to whole minutes" if file.rounding == "floor-minute" else ""
-    own = f", own prices for {list_words(_own_prices(file, resolved), 'and')}" if file.prices.override else ""
+    own = f", own prices for {list_words(file.prices.override, 'and')}" if file.prices.override else ""
     regions = list(dict.fromkeys(member.region for member in resolved.groups)) or [file.prices.region]
     adjusted = f", {catalogue.adjusted}" if catalogue.adjusted else ""
     return [
@@ -91,11 +90,9 @@ def _trust(untrusted: Sequence[UntrustedPrice]) -> list[str]:
         return ["Prices: all are list prices, imported prices or your own."]
     lines = ["Prices: list prices, imported prices or your own, except"]
     for price in untrusted:
-        source = price.provenance
         named = ", ".join(price.meters[:MOST_METERS])
         more = f" and {len(price.meters) - MOST_METERS} more" if len(price.meters) > MOST_METERS else ""
-        read = f", read {source.read}" if source.read else ""
-        lines.append(f"* {named}{more}: {source.trust}; {source.note or source.source}{read}")
+        lines.append(f"* {named}{more}: {price.provenance.words}")
     return lines
 
 
@@ -107,18 +104,6 @@ def _spot_steps(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     shown = ", ".join(f"{factor:g}" for factor in steps[:12]) + (", ..." if len(steps) > 12 else "")
     return [
         f"  Spot compute costs {shown} times the list's price, month by month from {file.start:%Y-%m}; the last goes on."
-    ]
-
-
-def _own_prices(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
-    """The sizes with own prices; one that nothing is billed for may be a typing error."""
-    used = {size_key(member.size.name) for member in resolved.groups}
-    bought = {size_key(section.priced_at[0]) for section in file.commitments if section.priced_at is not None}
-    return [
-        size
-        if size_key(size) in used
-        else f"{size} ({'commitments only' if size_key(size) in bought else 'used by no group'})"
-        for size in file.prices.override
     ]
 
 
@@ -197,7 +182,7 @@ def _trace(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[st
     if split is None:
         return []
     lines = list(split.words)
-    parts = [f"{member.name} ({member.vms:,})" for member in resolved.groups if member.number == number]
+    parts = [f"{member.name} ({member.vms:,})" for member in resolved.parts(number)]
     if parts:
         lines.append(f"Simulated and counted as {list_words(parts, 'and')}.")
     if file.horizon_s > split.known_until_s:
@@ -209,13 +194,13 @@ def _trace(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[st
 
 def _parts(number: int, resolved: ResolvedGroups) -> list[str]:
     """The names in results, where a group's VMs of the two priorities are counted apart; of a trace, `_trace` says it."""
-    mine = [f"{member.name} ({member.priority})" for member in resolved.groups if member.number == number]
+    mine = [f"{member.name} ({member.priority})" for member in resolved.parts(number)]
     return [f"Counted as {list_words(mine, 'and')}."] * (len(mine) > 1 and number not in resolved.splits)
 
 
 def _spot_price(number: int, file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue) -> list[str]:
     """What a group's spot VMs cost per hour, and how far that price is to be trusted; of VMs of many sizes it is not said."""
-    spot = [member for member in resolved.groups if member.number == number and member.priority == "spot"]
+    spot = [member for member in resolved.parts(number) if member.priority == "spot"]
     if len(spot) != 1:
         return []
     of, terms = spot[0], (PAY_AS_YOU_GO["spot"], PAY_AS_YOU_GO["regular"])
@@ -223,20 +208,18 @@ def _spot_price(number: int, file: ScenarioFile, resolved: ResolvedGroups, catal
     price, regular = (catalogue.find_price(of.size.name, of.region, term[system]) for term in terms)
     if price is None:
         return []
-    source = price.provenance
-    read = f", read {source.read}" if source.read else ""
     is_cheaper = regular is not None and regular.per_h > price.per_h
     saving = f", {1 - price.per_h / regular.per_h:.0%} below pay as you go" if regular and is_cheaper else ""
     words = (
         f"A spot hour of {of.size.name} in {of.region} costs {price.per_h:.5g} {file.prices.currency}{saving}"
-        f" ({source.trust}; {source.note or source.source}{read})."
+        f" ({price.provenance.words})."
     )
     return [words]
 
 
 def _faults(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     group, lines = file.groups[number], file.groups[number].failures.describe()
-    has_hosts = any(pools_in(member.region, file) for member in resolved.groups if member.number == number)
+    has_hosts = any(pools_in(member.region, file) for member in resolved.parts(number))
     demand = group.demand_section
     circumstances = Circumstances(
         priority="spot" if group.has_spot else "regular", has_hosts=has_hosts,
@@ -283,7 +266,7 @@ def defaults_in_use(file: ScenarioFile, resolved: ResolvedGroups) -> list[Defaul
     for key in _unused_on_platform(file):
         users.pop(key, None)
     for number, group in enumerate(file.groups):
-        spot = any(member.number == number and member.priority == "spot" for member in resolved.groups)
+        spot = any(member.priority == "spot" for member in resolved.parts(number))
         for key in _unset_in_group(group, has_spot=spot):
             users.setdefault(key, []).append(group.name)
     tables = list(dict.fromkeys(key.rpartition(".")[0] for key in DEFAULTS))

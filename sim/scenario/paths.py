@@ -112,6 +112,12 @@ def _child(node: Any, part: str | int) -> Any:
     return node.get(part) if isinstance(node, Mapping) else None
 
 
+def _names(tables: object) -> list[str]:
+    """The names of the tables of an array."""
+    every = tables if isinstance(tables, list) else []
+    return [str(_child(table, "name") or DEFAULTS["group.name"].value) for table in every]
+
+
 def find_path(names: tuple[str, ...], document: Mapping[str, Any]) -> Path:
     """The place in a document that dotted names mean; ValueError if a named table is not there."""
     path: Path = ()
@@ -119,8 +125,7 @@ def find_path(names: tuple[str, ...], document: Mapping[str, Any]) -> Path:
     spoken: tuple[str, ...] = ()
     for name in names:
         if spoken in NAMED_TABLES:
-            tables = node if isinstance(node, list) else []
-            known = [str(_child(table, "name") or DEFAULTS["group.name"].value) for table in tables]
+            known = _names(node)
             if name not in known:
                 what = ".".join(spoken)
                 meant = close_match(name, known) or (
@@ -221,11 +226,9 @@ def _each(names: tuple[str, ...], document: Mapping[str, Any]) -> list[tuple[str
             node: Any = document
             for part in names[:depth]:
                 node = _child(node, part)
-            every = [
-                str(_child(table, "name") or DEFAULTS["group.name"].value)
-                for table in (node if isinstance(node, list) else ())
+            return [
+                each for own in _names(node) for each in _each((*names[:depth], own, *names[depth + 1 :]), document)
             ]
-            return [each for own in every for each in _each((*names[:depth], own, *names[depth + 1 :]), document)]
     return [names]
 
 

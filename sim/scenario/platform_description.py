@@ -21,7 +21,7 @@ def where_it_runs(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> 
         lines.append(
             f"In zone{'s' * (len(group.zones) > 1)} {_numbers(group.zones)}{', in turn' * (len(group.zones) > 1)}."
         )
-    mine = [member for member in resolved.groups if member.number == number]
+    mine = resolved.parts(number)
     if file.platform is not None and file.platform.hosts and mine:
         without = empty_zones(mine[0], file)
         if without:

@@ -87,18 +87,17 @@ def _fits(member: ResolvedGroup, file: ScenarioFile) -> Iterator[Issue]:
             related_paths=(HOSTS,),
         )
         return
-    where = (*place, "size") if not member.group.has_own_sizes else (*place, "trace", "sizes")
     if not size.vcpus or not size.memory_gib:
         problem = f"{size.name}: its vCPUs and memory are not known, so no host can be found for it"
         hint = "take a size of the price list, or leave [[platform.hosts]] out"
-        yield Issue(where, problem, hint, value=size.name, related_paths=(HOSTS,))
+        yield Issue(member.size_place, problem, hint, value=size.name, related_paths=(HOSTS,))
         return
     reachable = [pool for pool in pools if not group.zones or pool.zone in group.zones]
     if not any(_room_for(size, pool) for pool in reachable):
         largest = max(reachable, key=lambda pool: (pool.vcpus, pool.memory_gib))
         problem = f"{size.name} ({size.vcpus} vCPU, {size.memory_gib:g} GiB) fits on no host"
         hint = f"the largest it may use is {largest.name} with {largest.vcpus} vCPU and {largest.memory_gib:g} GiB"
-        yield Issue(where, problem, hint, value=size.name, related_paths=(HOSTS, (*place, "zones")))
+        yield Issue(member.size_place, problem, hint, value=size.name, related_paths=(HOSTS, (*place, "zones")))
 
 
 def _room_for(size: Size, pool: Hosts) -> int:

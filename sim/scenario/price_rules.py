@@ -56,11 +56,10 @@ def check_prices(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
     for member in resolved.groups:
         place: Path = ("group", member.number)
         what = (*listed, *((*place, key) for key in ("region", "os", "priority", "hybrid_benefit")))
-        where = (*place, "size") if not member.group.has_own_sizes else (*place, "trace", "sizes")
         terms = PAY_AS_YOU_GO[member.priority]
         both = member.group.os == "windows" and not member.group.hybrid_benefit
         priced = terms.values() if both else (terms["linux"],)
-        yield from _unpriced(where, member.size.name, priced, member.region, catalogue, what)
+        yield from _unpriced(member.size_place, member.size.name, priced, member.region, catalogue, what)
     for number, group in enumerate(file.groups):
         place, region = ("group", number), group.region or file.prices.region
         related = (*listed, (*place, "region"))

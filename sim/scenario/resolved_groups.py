@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 
 from sim.catalog import Catalogue, Size
 from sim.errors import CatalogueError, PlugInError
-from sim.fields.issues import Issue
+from sim.fields.issues import Issue, Path
 from sim.fields.messages import show_value
 from sim.model.demand import AlwaysOn, Demand, Parked
 from sim.model.demand.base import Split, SplitContext
@@ -28,6 +28,11 @@ class ResolvedGroup:
     most_vms: int = 0  # at once, of a group with a count
     part_of: str = ""  # of spot VMs of a mix: the group whose autoscaler requests them
     recorded: Demand | None = None  # where the file of the group's VMs was read
+
+    @property
+    def size_place(self) -> Path:
+        """Where the file says of what size its VMs are."""
+        return ("group", self.number, *(("trace", "sizes") if self.group.has_own_sizes else ("size",)))
 
     @property
     def family(self) -> str:
@@ -66,6 +71,10 @@ class ResolvedGroups:
 
     groups: tuple[ResolvedGroup, ...] = ()
     splits: Mapping[int, Split] = field(default_factory=dict)  # by number of the group in the file
+
+    def parts(self, number: int) -> tuple[ResolvedGroup, ...]:
+        """What the group of this number in the file is simulated as."""
+        return tuple(each for each in self.groups if each.number == number)
 
     def of(self, group: str) -> tuple[ResolvedGroup, ...]:
         """What a group of the file is simulated as; also found by the name of one of its parts."""

@@ -26,14 +26,11 @@ from sim.scenario import plan_builder as scenario_plan
 from sim.scenario.description import DefaultInUse, defaults_in_use, describe
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.month import Month, month_of
-from sim.scenario.paths import apply_overrides, parse_override, parse_value
+from sim.scenario.paths import apply_overrides, parse_override
 from sim.scenario.reading import Origin, check_document, read_document
 from sim.scenario.resolved_groups import ResolvedGroups
-from sim.scenario.schema import json_schema
 from sim.scenario.unlikely import unlikely
 from sim.scenario.writing import to_toml
-
-__all__ = ["DefaultInUse", "Scenario", "from_dict", "json_schema", "load", "parse_override", "parse_value"]
 
 Override = str | tuple[str, object]
 """`"group.dev.count=300"`, or a path and a value."""

@@ -14,8 +14,8 @@ from fractions import Fraction
 
 from sim.errors import Fault, InputError, ScenarioError
 from sim.scenario.keys import SHARE, kind_at
-from sim.scenario.paths import guest_first
-from sim.scenario.scenario import Scenario, parse_value
+from sim.scenario.paths import guest_first, parse_value
+from sim.scenario.scenario import Scenario
 from sim.units import format_duration, parse_duration
 
 MOST_POINTS = 100_000

@@ -91,7 +91,7 @@ from pathlib import Path
 
 import every_other_day
 import sim
-from sim.scenario.scenario import json_schema
+from sim.scenario.schema import json_schema
 
 def answer(engine):
     result = sim.run(scenario, engine=engine, jobs=1)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sim.errors import ScenarioError
-from sim.scenario.scenario import from_dict, json_schema, load
+from sim.scenario.scenario import from_dict, load
+from sim.scenario.schema import json_schema
 
 jsonschema = pytest.importorskip("jsonschema")
 pytest.importorskip("rfc3339_validator")  # without it formats of date and time aren't checked

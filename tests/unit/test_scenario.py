@@ -32,7 +32,8 @@ from sim.fields.types import read_seconds
 from sim.model.demand import AlwaysOn, Arrivals, Autoscale, Cycle, Schedule
 from sim.model.faults.failures import FAILURE_CODES
 from sim.model.plan import Retry
-from sim.scenario.scenario import from_dict, json_schema, load
+from sim.scenario.scenario import from_dict, load
+from sim.scenario.schema import json_schema
 from sim.studies.axes import changed
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
@@ -259,8 +260,9 @@ def test_a_size_of_ones_own_needs_only_its_price():
 def test_validate_reports_own_prices_of_an_unused_size():
     """The list may know the size, and the user may have meant another: said, since no figure will show it."""
     both = {"Standard_D4s_v5": {"linux": 0.5}, "d8s v5": {"linux": 1.0}}
-    (output,) = [line for line in scenario(prices={"override": both}).describe() if "own prices for" in line]
-    assert "own prices for Standard_D4s_v5 and d8s v5 (used by no group)" in output
+    output = "\n".join(scenario(prices={"override": both}).describe())
+    assert "own prices for Standard_D4s_v5 and d8s v5." in output
+    assert "Warning: prices.override of d8s v5 has no effect: no group and no commitment is of that size." in output
 
 
 def test_commitments_reach_billing_as_its_own_terms():

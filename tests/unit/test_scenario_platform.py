@@ -15,7 +15,8 @@ from sim.errors import ScenarioError
 from sim.model import plan as plans
 from sim.model.demand import Autoscale, ScalingRule
 from sim.model.faults import Failing, Maintenance, Throttle
-from sim.scenario.scenario import from_dict, json_schema, load
+from sim.scenario.scenario import from_dict, load
+from sim.scenario.schema import json_schema
 
 LEAST = {"name": "least", "horizon": "1d", "group": [{}]}
 HOSTS = {"name": "rack-a", "count": 2, "vcpus": 64, "memory_gib": 512}
