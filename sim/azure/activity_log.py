@@ -8,11 +8,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sim.azure.identity import VM, Key, parse_id
+from sim.azure.time_zones import instant_of
 from sim.errors import UsageError
 from sim.files import json_items, open_table
 from sim.recognise import Recognised
@@ -180,14 +180,6 @@ def _object(text: str) -> Mapping[str, Any]:
 
 
 def _seconds(text: str) -> float | None:
-    """Seconds since 1970; seven digits of a second are what the platform writes."""
-    head, dot, tail = text.strip().partition(".")
-    if dot:
-        digits = re.match(r"\d*", tail)
-        assert digits is not None
-        head += "." + digits[0][:6].ljust(6, "0") + tail[digits.end() :]
-    try:
-        at = datetime.fromisoformat(head)
-    except ValueError:
-        return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    """Seconds since 1970."""
+    at = instant_of(text)
+    return None if at is None else at.timestamp()

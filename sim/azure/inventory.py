@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from sim.azure.facts import (
@@ -20,7 +19,7 @@ from sim.azure.facts import (
     VmFacts,
 )
 from sim.azure.identity import ADDRESS, DISK, VM, Key, parse_id
-from sim.azure.time_zones import iana_zone
+from sim.azure.time_zones import iana_zone, instant_of
 from sim.catalog.sizes import region_key, size_key
 
 EVICTION_RATE = "microsoft.compute/skuspotevictionrate/location"
@@ -93,7 +92,7 @@ def _vm(row: Mapping[str, Any], inner: Mapping[str, Any], file: str, source: str
         own_licence=is_windows and "windows" in licence.lower(),
         disks=[_attached(each, key) for each in (system, *(storage.get("datadisks") or ())) if each],
         public_ip=None if addresses is None else bool(addresses), power=next((of for word, of in reversed(_POWER.items()) if word in power), ""),
-        created=_instant(inner.get("timecreated") or row.get("timecreated")),
+        created=instant_of(str(inner.get("timecreated") or row.get("timecreated"))),
     )  # fmt: skip
 
 
@@ -187,14 +186,6 @@ def _zones(given: Any) -> tuple[int, ...]:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and value > 0 else None
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(str(value)[:26].rstrip("Z") + "+00:00" if str(value).endswith("Z") else str(value))
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def tags_of(text: str) -> Mapping[str, str]:

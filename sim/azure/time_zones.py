@@ -1,7 +1,7 @@
-"""The likely time zone of a region, and the platform's (Windows') names of zones."""
+"""The likely time zone of a region, the platform's (Windows') names of zones, and its instants."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from zoneinfo import available_timezones
 
@@ -81,3 +81,12 @@ def holiday_country(days: Sequence[date], weekdays: Collection[int], region: str
         if {day for day in known if period[0] <= day <= period[1] and day.weekday() in weekdays} == set(days):
             return country
     return ""
+
+
+def instant_of(text: str) -> datetime | None:
+    """An instant as the platform writes it, with seven digits of a second; UTC where nothing else is said. None: it is none."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
