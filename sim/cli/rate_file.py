@@ -13,7 +13,7 @@ from sim.cli.options import Prices, option
 from sim.errors import InputError
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
-if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
+if TYPE_CHECKING:
     from sim.billing.commitments import Commitment
     from sim.billing.invoice import Invoice
     from sim.billing.rating import Rating
@@ -210,15 +210,15 @@ def _rate_stays(
     file = read_stays(usage, size=asked.size, region=region, os=asked.os, disks=asked.disks or ())
     rating = file.rate(catalogue, policy, commitments, rounding=rounding)
     if asked.focus is not None:
+        start = file.start or _SOME_YEAR
         spread = VmBreakdown(
             rating=rating,
-            days=Days.of(rating, file.start or _SOME_YEAR),
+            days=Days.of(rating, start),
             stays=file.stays,
             policy=policy,
             window=(0, to_ticks(file.end_s)),
             rounding=rounding,
         )
-        start = file.start or _SOME_YEAR
         write_export(
             asked.focus, rating, start, spread, currency=catalogue.currency, version=asked.focus_version or "1.2"
         )

@@ -161,7 +161,7 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
             (
                 option["name"], form.text(option["saving_per_month"]["mean"]), terminal.interval(form, *(option["saving_per_month"][end] for end in ("low", "high"))),
                 form.text(option["cost_per_month"]), form.text(option["if_demand_falls"]["saving_per_month"]["mean"]),
-                form.text(option["if_demand_falls"]["regret_per_month"]["mean"]), percent(option["fall_to_break_even"]) if option["fall_to_break_even"] is not None else NO_NUMBER,
+                form.text(option["if_demand_falls"]["regret_per_month"]["mean"]), percent(option["fall_to_break_even"]),
             )
             for option in summary["options"]
         ],

@@ -67,6 +67,11 @@ def merged_faults(faults: Iterable[Fault]) -> list[Fault]:
     ]
 
 
+def capital(words: str) -> str:
+    """Words as a sentence begins with them."""
+    return words[:1].upper() + words[1:]
+
+
 def show_value(value: object) -> str:
     """A value as a scenario file would write it, cut to a readable length."""
     text = one_line(_toml_like(value))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sim.fields.messages import capital
 from sim.fields.metrics import Form
 from sim.fields.numbers import Scale, compact, estimate, general, percent, plain
 from sim.report import style
@@ -37,7 +38,7 @@ def build_size(path: Path) -> Path:
     return write(
         study, figures, [Shown(title="What was tried", figures=figures, tables=[_trials_table(study)])], kind="size",
         name=study.title, each="at most at each value, with common random numbers",
-        answer=[f"{words[:1].upper()}{words[1:]}.", *_cost_of_answer(study)], file="size.json",
+        answer=[f"{capital(words)}.", *_cost_of_answer(study)], file="size.json",
     )  # fmt: skip
 
 

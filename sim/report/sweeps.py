@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.fields.messages import list_words
+from sim.fields.messages import capital, list_words
 from sim.fields.numbers import compact, percent
 from sim.report import style
 from sim.report.answer import Table
@@ -29,7 +29,7 @@ def build_sweep(path: Path) -> Path:
     paths = [path for axis in study.content["axes"] for path in axis["paths"]]
     points = study.content["points"]
     over = f"{len(points):,} points over {list_words([label_of(path) for path in paths], 'and')}"
-    sections = [Shown(title=over[:1].upper() + over[1:], figures=figures, tables=[_sweep_table(study, paths)])]
+    sections = [Shown(title=capital(over), figures=figures, tables=[_sweep_table(study, paths)])]
     if (
         trade := cost_against_lateness(study, {settings_words(point): point["metrics"] for point in points})
     ) is not None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from sim.billing.meter_kinds import METERS
+from sim.fields.messages import capital
 from sim.fields.numbers import compact, count, in_currency, percent, plain
 from sim.fields.rounding import RoundedTable, rounded_table
 from sim.lifecycle.failures import FAILURES
@@ -185,7 +186,7 @@ def failures_table(data: PageData) -> Table | None:
         code = name.removeprefix("failures.")
         message = FAILURES[code].message.replace("{vm}", "the VM") if code in FAILURES else ""
         form = run.forms.of(name, stat.mean)
-        rows.append([code, message[:1].upper() + message[1:], form.text(stat.mean), shown(stat, "range", form)])
+        rows.append([code, capital(message), form.text(stat.mean), shown(stat, "range", form)])
     for name in HAPPENINGS:
         event = run.fleet.get(name)
         if event is None or not event.mean:

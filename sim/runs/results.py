@@ -202,12 +202,10 @@ class StoredResult(Pictured):
     def _cost_over_time(self, file: str, by: str) -> Mapping[Any, Mapping[str, float]]:
         sums: dict[tuple[Any, str], float] = {}
         for table in row_groups(self.folder / f"{file}.parquet", by, "kind", "amount"):
-            (when, times), (kind, kinds) = (
-                coded(table, by),
-                coded(table, "kind"),
-            )  # Arrow's group_by would import pandas
-            cells = np.bincount(when.astype(np.int64) * len(kinds) + kind, weights=column(table, "amount"))
-            for place in np.unique(when.astype(np.int64) * len(kinds) + kind).tolist():
+            (when, times), (kind, kinds) = coded(table, by), coded(table, "kind")
+            places = when.astype(np.int64) * len(kinds) + kind  # Arrow's group_by would import pandas
+            cells = np.bincount(places, weights=column(table, "amount"))
+            for place in np.unique(places).tolist():
                 key = times[place // len(kinds)], kinds[place % len(kinds)]
                 sums[key] = sums.get(key, 0.0) + float(cells[place])
         every, count = dict.fromkeys(kind for _, kind in sums), self.summary["replications"]
@@ -324,8 +322,7 @@ class StoredResult(Pictured):
 
     def mean(self, metric: str, group: str = FLEET) -> float | None:
         """A metric's mean over the replications."""
-        metrics = self.summary["metrics"] if group == FLEET else self.summary["groups"][group]["metrics"]
-        value = metrics[metric]["mean"]
+        value = self._metrics(group)[metric]["mean"]
         return None if value is None else float(value)
 
     def table(self, name: str, *columns: str) -> Any | None:

@@ -24,6 +24,7 @@ from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.runs.run_result import RunResult
 from sim.units import SECONDS_PER_HOUR
+from sim.usage.ledger import into_clock_hour_s
 
 ALIKE = 1e-3  # relative: prices that differ by no more are taken as one
 CENT = 0.01
@@ -45,7 +46,7 @@ class FleetHours:
         """The hours that a run kept."""
         inputs, plan = result.inputs, result.inputs.plan
         billed = [place for place, state in enumerate(PowerState) if get_policy(inputs.billing_policy).bills(state)]
-        into_s = 60 * plan.start.minute + plan.start.second + plan.start.microsecond / 1e6
+        into_s = into_clock_hour_s(plan.start)
         first = int((plan.warm_up_s + into_s) // SECONDS_PER_HOUR)
         last = math.ceil((plan.horizon_s + into_s) / SECONDS_PER_HOUR)
         window = window_hourly(plan.warm_up_s + into_s, plan.horizon_s + into_s, last)[first:]
@@ -100,12 +101,11 @@ class FleetHours:
         hours = len(self.window) // self.replications
         long = max(1, CACHED // hours) * hours
         return [
-            FleetHours(
+            replace(
+                self,
                 groups=tuple((group, hourly[first : first + long]) for group, hourly in self.groups),
                 window=self.window[first : first + long],
                 replications=len(self.window[first : first + long]) // hours,
-                catalogue=self.catalogue,
-                held=self.held,
             )
             for first in range(0, len(self.window), long)
         ]

@@ -68,12 +68,10 @@ class Saving:
 
     def rounded_causes(self, scale: Scale) -> Mapping[str, float]:
         """What each cause changes, rounded so that the table adds up."""
+        if not self.causes:
+            return {}
         change = scale.rounded(self.after) - scale.rounded(self.before)
-        return (
-            dict(zip(self.causes, rounded_parts(scale, [*self.causes.values()], change), strict=True))
-            if self.causes
-            else {}
-        )
+        return dict(zip(self.causes, rounded_parts(scale, [*self.causes.values()], change), strict=True))
 
     def money(self, amount: float) -> str:
         """An amount, rounded to what is known of the saving."""

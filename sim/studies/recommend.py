@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 from sim.billing.commitments import TERMS
 from sim.errors import InputError
-from sim.fields.messages import list_words
+from sim.fields.messages import capital, list_words
 from sim.fields.numbers import asked_percent, money, money_decimals, percent, plain, rounded
 from sim.runs.frames import DataFrame, frame
 from sim.runs.options import StudyKeywords, options_from
@@ -131,8 +131,7 @@ class Recommendation(Answer):
                 f"for {term} buy {best.words}: it saves {saving} {currency} a month, {share} of compute, "
                 f"and {then} if demand falls by {asked_percent(best.fall)}"
             )
-        text = "; ".join(said)
-        return text[:1].upper() + text[1:]
+        return capital("; ".join(said))
 
     def frame(self) -> DataFrame:
         return frame(self.rows())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sim.fields.messages import list_words
+from sim.fields.messages import capital, list_words
 from sim.fields.metrics import Form, Forms
 from sim.fields.numbers import count, money_decimals, rounded
 from sim.runs.answer_words import few_words, stopping_words
@@ -53,9 +53,9 @@ def _kept(content: Mapping[str, Any], kept: Sequence[Point], cost: str) -> str:
         return f"None of the {len(points)} tried is shown to keep {target}{f'; {doubt}' if undecided else ''}."
     if not cost:
         which = list_words([settings_words(point) for point in kept], "and")
-        return f"{_capital(which)}: {len(kept)} of the {len(points)} tried keep {target}{f'; {doubt}' if undecided else ''}."
+        return f"{capital(which)}: {len(kept)} of the {len(points)} tried keep {target}{f'; {doubt}' if undecided else ''}."
     best = min(kept, key=lambda point: _mean(point, cost))
-    words = f"{_capital(settings_words(best))} is the cheapest of the {len(points)} tried that keeps {target}: {_amount(content, best, cost)}"
+    words = f"{capital(settings_words(best))} is the cheapest of the {len(points)} tried that keeps {target}: {_amount(content, best, cost)}"
     cheaper = [settings_words(p) for p in undecided if _mean(p, cost) < _mean(best, cost)]
     doubt = f"; whether {list_words(cheaper, 'or')} does for less is undecided" if cheaper else ""
     return f"{words}{doubt}."
@@ -73,7 +73,7 @@ def _cheapest(content: Mapping[str, Any], points: Sequence[Point], cost: str) ->
         if name not in COSTS and best["metrics"][name]["mean"] is not None
     ]
     there = f" ({', '.join(beside)})" if beside else ""
-    words = f"{_capital(settings_words(best))} is the cheapest of the {len(points)} tried: {_amount(content, best, cost)}{there}"
+    words = f"{capital(settings_words(best))} is the cheapest of the {len(points)} tried: {_amount(content, best, cost)}{there}"
     return words + (
         f"; the dearest is {settings_words(worst)}: {_amount(content, worst, cost)}." if worst is not best else "."
     )
@@ -87,7 +87,7 @@ def _extremes(content: Mapping[str, Any], metric: str) -> str:
         return ""
     ends = (pick(found, key=lambda point: _mean(point, metric)) for pick in (min, max))
     least, most = (f"{form.with_unit(_mean(point, metric))} at {settings_words(point)}" for point in ends)
-    return f"{_capital(form.label)} goes from {least} to {most}."
+    return f"{capital(form.label)} goes from {least} to {most}."
 
 
 def _mean(point: Point, metric: str) -> float:
@@ -110,7 +110,3 @@ def _amount(content: Mapping[str, Any], point: Point, cost: str) -> str:
     mean, half = _mean(point, cost) * times, point["metrics"][cost].get("half_width")
     decimals = money_decimals(mean, None if half is None else half * times)
     return f"{rounded(mean, decimals)} {content.get('currency', 'USD')} {period}".rstrip()
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
