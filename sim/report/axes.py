@@ -342,8 +342,8 @@ def _parted(*parts: str) -> str:
 class Sheet:
     """A figure: its question, its key, its axes one below the other, and its origin small at the foot."""
 
-    def __init__(self, question: str, origin: Iterable[str]) -> None:
-        self.question = question
+    def __init__(self, name: str, question: str, origin: Iterable[str]) -> None:
+        self.name, self.question = name, question
         self._footer = _parted(*origin)
         self._axes: list[Axes] = []
         self._keys: list[Key] = []
@@ -357,7 +357,7 @@ class Sheet:
         """What colours and lines mean, above all axes, read row by row."""
         self._keys += keys
 
-    def finish(self, name: str, *, alt: str, rows: Sequence[Sequence[object]]) -> Drawn:
+    def finish(self, *, alt: str, rows: Sequence[Sequence[object]]) -> Drawn:
         """The picture as vectors, for a wide and for a narrow page, and as pixels; its numbers (the first row names the columns)."""
         drawn, size = self._laid_out(WIDTH)
         small, small_size = self._laid_out(NARROW)
@@ -365,8 +365,8 @@ class Sheet:
             shape for shape in small if isinstance(shape, Words) or shape.fill or shape.stroke
         ]  # nothing hovers over a phone
         return Drawn(
-            name=name, title=self.question, alt=alt, svg=shapes.to_svg(name, drawn, size, self.question, alt),
-            narrow=shapes.to_svg(f"{name}-narrow", small, small_size, self.question, alt),
+            name=self.name, title=self.question, alt=alt, svg=shapes.to_svg(self.name, drawn, size, self.question, alt),
+            narrow=shapes.to_svg(f"{self.name}-narrow", small, small_size, self.question, alt),
             png=shapes.to_png(drawn, size), csv=style.csv_text(rows),
         )  # fmt: skip
 

@@ -7,9 +7,9 @@ from typing import Any
 from sim.fields.numbers import in_currency, money, percent, relative
 from sim.report import style
 from sim.report.answer import Table
-from sim.report.axes import Key, Sheet
+from sim.report.axes import Key
 from sim.report.sections import Shown
-from sim.report.studies import Study, footer, read, write
+from sim.report.studies import Study, read, sheet_of, write
 from sim.report.style import Drawn
 
 LABELS = {"compute": "compute", "all": "everything compared"}
@@ -60,9 +60,9 @@ def _answer(study: Study) -> list[str]:
 
 def _days(study: Study, which: str) -> Drawn:
     days: Sequence[Mapping[str, Any]] = study.content["days"]
-    name, found = f"days_{which}", [each[which] for each in days]
-    remark = footer(study, name, f"{percent(study.confidence, 0)} prediction intervals")
-    sheet = Sheet(f"Was {LABELS[which]} what was predicted, day by day?", remark)
+    found = [each[which] for each in days]
+    remark = f"{percent(study.confidence, 0)} prediction intervals"
+    sheet = sheet_of(study, f"days_{which}", f"Was {LABELS[which]} what was predicted, day by day?", remark)
     axes = sheet.axes(160)
     at = list(range(len(days)))
     actual, simulated = ([each[side]["list"] for each in found] for side in ("actual", "simulated"))
@@ -88,7 +88,7 @@ def _days(study: Study, which: str) -> Drawn:
     rows = [["date", "actual", "simulated", "low", "high", "inside"]]
     rows += [[*row] for row in zip(dates, actual, simulated, low, high, inside, strict=True)]
     said = f"from {days[0]['date']} to {days[-1]['date']}; {sum(map(bool, inside))} of {len(days)} inside the range"
-    return sheet.finish(name, alt=f"Actual and predicted {LABELS[which]} by day, {said}.", rows=rows)
+    return sheet.finish(alt=f"Actual and predicted {LABELS[which]} by day, {said}.", rows=rows)
 
 
 def _table(study: Study, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:

@@ -11,8 +11,8 @@ from sim.fields.numbers import Scale, length, percent
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import style
-from sim.report.axes import Axes, Key, Sheet, whisker_key
-from sim.report.fleet_figures import footer, over_time
+from sim.report.axes import Axes, Key, whisker_key
+from sim.report.fleet_figures import over_time, sheet_of
 from sim.report.folder import FLEET, Floats, ReportedRun, Stat
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts, shares
@@ -37,13 +37,14 @@ FEW = 30  # replications below which every single bill is shown as a dot
 
 def hours_by_state(run: ReportedRun, parts: HoursParts) -> Drawn:
     """Hours in each state: billed and ready while needed, billed but idle, not billed."""
-    name = "hours_by_state"
     policy = get_policy(run.policy)
     hours = {s: run.mean(f"hours.{s}") for s in PowerState if run.mean(f"hours.{s}") > 0}
     share = shares([parts.of(line) for line in range(len(parts.states))])
     served = run.mean("served_hours")
     period = length(run.counted_h)
-    sheet = Sheet(f"How long are the VMs in each state in {period}, and which hours are billed?", footer(run, name))
+    sheet = sheet_of(
+        run, "hours_by_state", f"How long are the VMs in each state in {period}, and which hours are billed?"
+    )
     axes = sheet.axes(max(len(hours), 2) * ROW * 0.85)
     rows: list[list[object]] = [
         ["state", "billed", "hours_mean", "low", "high", "p05", "p95", "billed_served_hours", "billed_unserved_hours"]
@@ -68,16 +69,15 @@ def hours_by_state(run: ReportedRun, parts: HoursParts) -> Drawn:
     sheet.key(*(Key(label=label, fill=fill, hatch=hatch) for label, (fill, hatch) in LOOKS.items()))
     sheet.key(*whisker_keys(run, [run.fleet[f"hours.{state}"] for state in hours], largest))
     said = ", ".join(f"{state} {parts.scale.with_unit(parts.of(line))}" for line, state in enumerate(parts.states))
-    return sheet.finish(name, alt=f"VM-hours by power state: {said}.", rows=rows)
+    return sheet.finish(alt=f"VM-hours by power state: {said}.", rows=rows)
 
 
 def cost_by_meter(run: ReportedRun, parts: MoneyParts) -> Drawn:
     """What each kind of meter costs, split by group if there are several."""
-    name = "cost_by_meter"
     currency, shown = run.currency, parts.meters
     share = shares(parts.table.columns)
     series = _series(run)
-    sheet = Sheet(f"What costs how much in {length(run.counted_h)}?", footer(run, name))
+    sheet = sheet_of(run, "cost_by_meter", f"What costs how much in {length(run.counted_h)}?")
     axes = sheet.axes(max(len(shown), 2) * ROW)
     rows: list[list[object]] = [["meter", "group", f"mean_{currency}", "low", "high", "p05", "p95"]]
     largest = max(max(s.mean, s.p95 or 0.0) for s in (_cost(run, meter) for meter in shown))
@@ -107,7 +107,7 @@ def cost_by_meter(run: ReportedRun, parts: MoneyParts) -> Drawn:
     sheet.key(*whisker_keys(run, [_cost(run, meter) for meter in shown], largest))
     amounts = zip(shown, parts.table.columns, strict=True)
     said = ", ".join(f"{METERS[meter].label} {parts.scale.with_unit(amount)}" for meter, amount in amounts)
-    return sheet.finish(name, alt=f"Cost by meter: {said}.", rows=rows)
+    return sheet.finish(alt=f"Cost by meter: {said}.", rows=rows)
 
 
 def _cost(run: ReportedRun, meter: str) -> Stat:
@@ -119,7 +119,6 @@ def cost_by_day(run: ReportedRun, scale: Scale) -> Drawn | None:
     days = run.stored.cost_by_day
     if len(days) < 2 or run.start is None or run.own_start is None:
         return None
-    name = "cost_by_day"
     meters = [meter for meter in METERS if any(own.get(meter) for own in days.values())]
     costs = {meter: np.array([own.get(meter, 0.0) for own in days.values()]) for meter in meters}
     # Days of the bill are days of UTC; the first and the last one may be cut by the run.
@@ -130,7 +129,7 @@ def cost_by_day(run: ReportedRun, scale: Scale) -> Drawn | None:
     total = sum(costs.values())
     if not isinstance(total, np.ndarray) or not differ(total[1:-1] if len(total) > 3 else total, WORTH_SAYING):
         return None
-    sheet = Sheet("What does each day cost?", footer(run, name, "days are those of UTC, the bill's clock"))
+    sheet = sheet_of(run, "cost_by_day", "What does each day cost?", "days are those of UTC, the bill's clock")
     axes = sheet.axes(150)
     below = np.zeros(len(days))
     for meter, amounts in costs.items():
@@ -143,7 +142,7 @@ def cost_by_day(run: ReportedRun, scale: Scale) -> Drawn | None:
     words = f"from {scale.with_unit(float(total.min()))} to {scale.with_unit(float(total.max()))}"
     rows: list[list[object]] = [["day", *meters]]
     rows += [[str(day), *row] for day, row in zip(days, np.column_stack(list(costs.values())).tolist(), strict=True)]
-    return sheet.finish(name, alt=f"Cost of each of {len(days)} days, {words}.", rows=rows)
+    return sheet.finish(alt=f"Cost of each of {len(days)} days, {words}.", rows=rows)
 
 
 def differ(values: Floats, by: float = 1e-9) -> bool:
@@ -153,12 +152,11 @@ def differ(values: Floats, by: float = 1e-9) -> bool:
 
 def bill_distribution(run: ReportedRun, scale: Scale) -> Drawn | None:
     """What the whole bill came to in each replication; None where they hardly differ, or the folder doesn't say."""
-    name = "bill_distribution"
     bills = run.stored.outcome("cost.total")
     stat = run.fleet.get("cost.total")
     if bills is None or stat is None or not np.isfinite(bills).all() or not differ(bills, WORTH_SAYING):
         return None
-    sheet = Sheet("How much may the bill differ from one such period to the next?", footer(run, name))
+    sheet = sheet_of(run, "bill_distribution", "How much may the bill differ from one such period to the next?")
     axes = sheet.axes(105)
     marks = [("P50", stat.p50), ("P90", stat.p90), ("P99", stat.p99)]
     edges, counts = _draw_bills(axes, bills)
@@ -191,7 +189,7 @@ def bill_distribution(run: ReportedRun, scale: Scale) -> Drawn | None:
     rows += [["interval of the mean", stat.low, stat.high, None], ["5-95 % range", stat.p05, stat.p95, None]]
     words = f"from {scale.with_unit(float(bills.min()))} to {scale.with_unit(float(bills.max()))}"
     alt = f"Total bills of {len(bills):,} replications, {words}, mean {scale.with_unit(stat.mean)}."
-    return sheet.finish(name, alt=alt, rows=rows)
+    return sheet.finish(alt=alt, rows=rows)
 
 
 def _draw_bills(axes: Axes, bills: Floats) -> tuple[Sequence[float], Sequence[float]]:

@@ -5,8 +5,8 @@ import numpy as np
 from sim.fields.numbers import MONEY, in_currency, length, percent, plain
 from sim.report import clock, style
 from sim.report.answer import PageData, Table
-from sim.report.axes import Key, Sheet
-from sim.report.fleet_figures import footer
+from sim.report.axes import Key
+from sim.report.fleet_figures import sheet_of
 from sim.report.folder import Floats, ReportedRun
 from sim.report.style import Drawn
 from sim.report.timeline import step_h
@@ -68,7 +68,6 @@ def commitment_table(data: PageData) -> Table | None:
 
 def commitment_use(run: ReportedRun) -> Drawn | None:
     """How much of each commitment was used over time, hour by hour or, over a long time, on average of longer steps."""
-    name = "commitment_use"
     held = [use for use in run.stored.commitments if use.bought.any()]
     if not held:
         return None
@@ -77,7 +76,7 @@ def commitment_use(run: ReportedRun) -> Drawn | None:
     remark = "replication 0" + ("" if step == 1 else f", each step the mean of {length(step)}")
     left_out = len(held) - len(shown)
     remark += f", {left_out:,} more commitments in commitments.parquet" if left_out else ""
-    sheet = Sheet("How much of what was bought is used in each hour?", footer(run, name, remark))
+    sheet = sheet_of(run, "commitment_use", "How much of what was bought is used in each hour?", remark)
     time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
     per_hour = {MONEY: f"{run.currency} an hour", "host hour": "hosts", "unit hour": "units"}
     said: list[str] = []
@@ -99,7 +98,7 @@ def commitment_use(run: ReportedRun) -> Drawn | None:
             for numbers in zip(edges[:-1].tolist(), edges[1:].tolist(), bought.tolist(), used.tolist(), strict=True)
         ]
     sheet.key(Key(label="used", fill=style.BLUE), Key(label="bought and lost", fill=style.VERMILLION, hatch="//"))
-    return sheet.finish(name, alt=f"Use of what was bought over time: {', '.join(said)}.", rows=rows)
+    return sheet.finish(alt=f"Use of what was bought over time: {', '.join(said)}.", rows=rows)
 
 
 def _steps(use: CommitmentHours, step: int, horizon_h: float) -> tuple[Floats, Floats, Floats]:

@@ -6,10 +6,10 @@ from sim.fields.messages import list_words
 from sim.fields.numbers import general, percent, plain, probability
 from sim.report import style
 from sim.report.answer import Card, Table
-from sim.report.axes import Key, Sheet
+from sim.report.axes import Key
 from sim.report.pareto import cost_against_lateness
 from sim.report.sections import Shown
-from sim.report.studies import Study, footer, known, read, write
+from sim.report.studies import Study, known, read, sheet_of, write
 from sim.report.style import Drawn
 from sim.report.waterfall import waterfall
 from sim.runs.run_result import AS_ASKED
@@ -88,14 +88,15 @@ def _cards(money: CostAnswer) -> list[Card]:
 
 def differences(study: Study) -> Drawn | None:
     """Variant minus base in the headline metrics: the mean, its interval, and a line at no difference."""
-    name = "differences"
     of, base = study.content["differences"], study.content.get("base_metrics", {})
     metrics = [m for m in COMPARED if any(known(of[v].get(m)) for v in of)]
     if not metrics:
         return None
-    sheet = Sheet(
+    sheet = sheet_of(
+        study,
+        "differences",
         f"What is different from {style.shorten(str(study.content['base']), 50)}?",
-        footer(study, name, f"bars: {percent(study.confidence, 0)} interval of the mean difference"),
+        f"bars: {percent(study.confidence, 0)} interval of the mean difference",
     )
     names = [style.shorten(str(variant), 30) for variant in of]
     rows: list[list[object]] = [["variant", "metric", "base", "variant_mean", "mean", "low", "high", "verdict"]]
@@ -126,7 +127,7 @@ def differences(study: Study) -> Drawn | None:
     sheet.key(
         *(Key(label=label, line=look[0], marker=look[1], size=6) for label, look in VERDICTS.items() if label in seen)
     )
-    return sheet.finish(name, alt=f"Differences from the base: {'; '.join(said)}.", rows=rows)
+    return sheet.finish(alt=f"Differences from the base: {'; '.join(said)}.", rows=rows)
 
 
 def _gain_words(study: Study) -> list[str]:

@@ -38,7 +38,7 @@ def _draw(fits: Sequence[DurationFit], source: str) -> Drawn:
     what = first.operation.replace("_", " ")
     on = {"vm": "", "vmss": " of a scale set", "vmss-vm": " of a scale set's VM"}[first.target]
     name = "_".join(("duration", *first.target.split("-"), first.operation)).replace("duration_vm_", "duration_", 1)
-    sheet = Sheet(f'How long does "{what}"{on} take?', _footer(fits, source, name))
+    sheet = Sheet(name, f'How long does "{what}"{on} take?', _footer(fits, source, name))
     axes = sheet.axes(180)
     ends = []
     for fit in fits:
@@ -56,7 +56,7 @@ def _draw(fits: Sequence[DurationFit], source: str) -> Drawn:
     put_shares(axes, TICKS_S, min(ends) / 1.1, max(ends) * 1.1)
     axes.x.label = "time from the operation's start to its end (logarithmic)"
     axes.y.label = "operations done"
-    return sheet.finish(name, alt=_alt(fits, what + on), rows=_rows(fits))
+    return sheet.finish(alt=_alt(fits, what + on), rows=_rows(fits))
 
 
 def _seen(fit: DurationFit) -> tuple[np.ndarray, np.ndarray]:

@@ -29,7 +29,7 @@ def draw(fit: Fit) -> Drawn:
     question = f"Which distribution do the lifetimes of {style.shorten(fit.source, 40)} follow?"
     step = f"clock in steps of {format_duration(fit.stamp_s)}" if fit.stamp_s else ""
     alive = f"{fit.vms:,} VMs, {fit.censored:,} still alive at the end"
-    sheet = Sheet(question, (alive, step, f"numbers in {NAME}.csv"))
+    sheet = Sheet(NAME, question, (alive, step, f"numbers in {NAME}.csv"))
     axes = sheet.axes(190)
     put_shares(axes, AGES_S, float(curve.at_s[0]), float(curve.at_s[-1]))
     axes.dots(curve.seen_s, curve.seen, style.BLACK, size=3.0)
@@ -40,7 +40,7 @@ def draw(fit: Fit) -> Drawn:
         sheet.key(Key(label=label, line=colour, dash=dash, width=width))
     axes.x.label = "age since creation (logarithmic)"
     axes.y.label = "VMs gone"
-    return sheet.finish(NAME, alt=_alt(fit), rows=_rows(fit))
+    return sheet.finish(alt=_alt(fit), rows=_rows(fit))
 
 
 def put_shares(axes: Axes, ticks_s: Sequence[float], low_s: float, high_s: float) -> None:

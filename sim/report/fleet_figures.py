@@ -27,11 +27,11 @@ LASTING = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCA
 Stay = tuple[float, float, PowerState]  # from, to, in what
 
 
-def footer(run: ReportedRun, name: str, remark: str = "") -> Sequence[str]:
-    """Where a figure comes from."""
+def sheet_of(run: ReportedRun, name: str, question: str, remark: str = "") -> Sheet:
+    """A figure that says where it comes from."""
     runs = "1 replication" if run.replications == 1 else f"{run.replications:,} replications"
     origin = style.shorten(run.name, 40), f"seed {run.seed}", runs, f"billing policy {run.policy}"
-    return *origin, f"numbers in figures/{name}.csv", remark
+    return Sheet(name, question, (*origin, f"numbers in figures/{name}.csv", remark))
 
 
 def drawn_from(run: ReportedRun) -> str:
@@ -42,13 +42,12 @@ def drawn_from(run: ReportedRun) -> str:
 
 def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
     """All states stacked; a line parts what is billed from what isn't."""
-    name = "vms_by_state"
     policy = get_policy(run.policy)
     # Billed states at the bottom, so that one line parts what is billed from what isn't.
     present = sorted(timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state)))
     every = "" if timeline.step_h == 1 else f"each step is the mean of {length(timeline.step_h)}"
     remark = "; ".join(filter(None, (every, drawn_from(run))))
-    sheet = Sheet("What are the VMs doing?", footer(run, name, remark))
+    sheet = sheet_of(run, "vms_by_state", "What are the VMs doing?", remark)
     stack = sheet.axes(190)
     below = np.zeros(len(timeline.edges_h) - 1)
     billed = None
@@ -69,7 +68,6 @@ def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
         for state in present
     }
     return sheet.finish(
-        name,
         alt=f"VMs by power state over {length(run.horizon_h)}; on average {_spelt(means)}, at most {count(round(float(below.max()), 1))} at once.",
         rows=_bands(timeline.edges_h, {str(state): timeline.states[state] for state in present}),
     )
@@ -77,7 +75,6 @@ def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
 
 def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
     """Running VMs of the groups; those that run alike share a line."""
-    name = "running_by_group"
     alike = _alike({group: band.mean for group, band in timeline.running.items()})
     shown = alike[:MOST_LINES]
     left_out = len(run.groups) - sum(map(len, shown))
@@ -85,7 +82,7 @@ def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
     if run.replications > 1:
         lines = "lines: mean, grey: 5\N{EN DASH}95 % of replications"
         remark = "; ".join(filter(None, (lines, drawn_from(run), remark)))
-    sheet = Sheet("How many VMs of each group are running?", footer(run, name, remark))
+    sheet = sheet_of(run, "running_by_group", "How many VMs of each group are running?", remark)
     is_parted = len(shown) > MOST_TOGETHER
     means: dict[str, Floats] = {}
     axes = sheet.axes(44 if is_parted else 170, _label(shown[0]) if is_parted else "")
@@ -113,7 +110,7 @@ def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
         over_time(axes, run, timeline.edges_h, means)
     most = {label: float(values.max()) for label, values in means.items()}
     return sheet.finish(
-        name, alt=f"Running VMs over {length(run.horizon_h)}; at most {_spelt(most)}.",
+        alt=f"Running VMs over {length(run.horizon_h)}; at most {_spelt(most)}.",
         rows=_bands(timeline.edges_h, timeline.running),
     )  # fmt: skip
 
@@ -169,7 +166,6 @@ def _spelt(values: Mapping[str, float]) -> str:
 
 def single_vms(run: ReportedRun) -> Drawn:
     """One week of single VMs, a row a VM, coloured by state; and the first VM's first minutes."""
-    name = "single_vms"
     end_h = min(float(WEEK_H), run.horizon_h)
     all_of_them = run.stored.vm_timelines
     number = min(len(all_of_them), MOST_VMS)
@@ -177,7 +173,7 @@ def single_vms(run: ReportedRun) -> Drawn:
     of = f"{number:,} of {run.stored.vms_in_all:,} VMs" if run.stored.vms_in_all else f"{number:,} VMs"
     chosen = "the first of each group" if number == len(all_of_them) else "evenly from the first of each group"
     remark = f"{of}, {chosen} (no random sample), in replication 0"
-    sheet = Sheet("Which states does a single VM pass through?", footer(run, name, remark))
+    sheet = sheet_of(run, "single_vms", "Which states does a single VM pass through?", remark)
     names = [style.shorten(vm.vm, 26) for vm in timelines]
     stays = [(vm.vm, _stays(vm, end_h)) for vm in timelines]
     axes = sheet.axes(max(len(timelines), 2) * 13)
@@ -189,7 +185,7 @@ def single_vms(run: ReportedRun) -> Drawn:
     sheet.key(*(_key(state, policy) for state in shown))
     rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
     rows += [[vm, from_h, to_h, str(state)] for vm, stay in stays for from_h, to_h, state in stay]
-    return sheet.finish(name, alt=f"Power states of {len(timelines)} VMs over {length(end_h)}.", rows=rows)
+    return sheet.finish(alt=f"Power states of {len(timelines)} VMs over {length(end_h)}.", rows=rows)
 
 
 def _rows_of_states(axes: Axes, timelines: Sequence[Sequence[Stay]], least: float) -> list[PowerState]:

@@ -7,9 +7,9 @@ from sim.billing.meter_kinds import METERS
 from sim.fields.rounding import rounded_parts
 from sim.report import style
 from sim.report.answer import brief
-from sim.report.axes import Key, Sheet
+from sim.report.axes import Key
 from sim.report.bill_figures import METER_LOOK, OTHER_LOOK, ROW, horizontal, whisker_keys, whiskers
-from sim.report.fleet_figures import footer
+from sim.report.fleet_figures import sheet_of
 from sim.report.folder import FLEET, ReportedRun, Stat
 from sim.report.style import Drawn
 from sim.report.totals import MoneyParts
@@ -25,7 +25,6 @@ Part = tuple[str, float]  # what for, mean amount
 
 def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
     """What each group costs a month (of other than whole weeks: in the period), by meter; compute split into ready while needed and idle."""
-    name = "cost_by_group"
     rows = list(zip(money.groups, money.members, money.table.rows, strict=True))
     by_cost = sorted(rows, key=lambda row: -row[2])
     shown = by_cost[:MOST_BARS]
@@ -39,7 +38,7 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
     is_parted = not run.mean("cost.commitment")
     question = f"Which group costs what of {scale.with_unit(total)} {period}?" + " What part is idle?" * is_parted
     remark = f"{left_out:,} groups that cost less left out" if left_out else ""
-    sheet = Sheet(question, footer(run, name, remark))
+    sheet = sheet_of(run, "cost_by_group", question, remark)
     axes = sheet.axes(max(len(shown), 2) * ROW)
     currency = run.currency
     table: list[list[object]] = [["group", "part", f"mean_{currency}", "low", "high", "p05", "p95"]]
@@ -69,7 +68,7 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
     )
     said = ", ".join(f"{group} {each}" for (group, *_), each in zip(shown, words, strict=False))
     alt = f"Cost by group {period}, {scale.with_unit(total)} in all, the most expensive first: {said}."
-    return sheet.finish(name, alt=alt, rows=table)
+    return sheet.finish(alt=alt, rows=table)
 
 
 def _parts(run: ReportedRun, money: MoneyParts, members: Sequence[str], *, is_parted: bool) -> Sequence[Part]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from sim.report import style
 from sim.report.answer import Table
-from sim.report.axes import Key, Sheet
-from sim.report.studies import Study, footer, known
+from sim.report.axes import Key
+from sim.report.studies import Study, known, sheet_of
 from sim.report.style import Drawn
 
 LATENESS = {"ready.late_share": False, "deadline.met_share": True}  # and whether it is the share in time
@@ -50,12 +50,15 @@ def _late(entry: Mapping[str, Any] | None, is_in_time: bool) -> Mapping[str, Any
 
 
 def _drawn(study: Study, variants: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[Drawn, Table]:
-    name, caption = "cost_against_lateness", "Cost against lateness"
+    caption = "Cost against lateness"
     options = {each: (cost["mean"], late["mean"]) for each, (cost, late) in variants.items()}
     money = study.form("cost.total", *(cost for cost, _ in options.values()))
     share = study.form("ready.late_share", *(late for _, late in options.values()))
-    sheet = Sheet(
-        "What does it cost to be ready on time?", footer(study, name, "joined: the variants that no other beats")
+    sheet = sheet_of(
+        study,
+        "cost_against_lateness",
+        "What does it cost to be ready on time?",
+        "joined: the variants that no other beats",
     )
     axes = sheet.axes(185)
     ends = ("mean", "low", "high")
@@ -84,4 +87,4 @@ def _drawn(study: Study, variants: Mapping[str, tuple[Mapping[str, Any], Mapping
     said = "; ".join("{}: {}, {} late".format(*row) for row in table)
     columns = ["variant", money.title, "late (%)", "beaten by"]
     note = "Beaten: another costs no more and is no later, and is better in one of the two."
-    return sheet.finish(name, alt=f"{caption}: {said}.", rows=rows), Table(columns=columns, rows=table, note=note)
+    return sheet.finish(alt=f"{caption}: {said}.", rows=rows), Table(columns=columns, rows=table, note=note)

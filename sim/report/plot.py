@@ -49,7 +49,7 @@ def plot(
         raise InputError(f"the figure {name!r} has a line without points")
     places = list(dict.fromkeys(place for line in lines.values() for place in line))
     numeric = all(isinstance(place, int | float) for place in places)
-    sheet = Sheet(question, (note, f"numbers in figures/{name}.csv"))
+    sheet = Sheet(name, question, (note, f"numbers in figures/{name}.csv"))
     axes = sheet.axes(185)
     rows: list[list[object]] = [["line", x, y, "low", "high"]]
     form = numbers.percent if percent else numbers.general
@@ -79,7 +79,7 @@ def plot(
         axes.y.low = 0.0  # a share or a sum is judged against nothing at all
     axes.x.label, axes.y.label = x, y
     said = "; ".join(f"{row[0]}, {row[1]}: {form(row[2])}" for row in rows[1 : style.MOST_SAID + 1])  # type: ignore[arg-type]
-    drawn = sheet.finish(name, alt=f"{y} by {x}: {said}.", rows=rows)
+    drawn = sheet.finish(alt=f"{y} by {x}: {said}.", rows=rows)
     place = here(folder) / "figures"
     style.write(drawn, place)
     return place / f"{name}.png"

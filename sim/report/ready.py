@@ -7,8 +7,8 @@ import numpy as np
 from sim.fields.numbers import count, percent, plain
 from sim.report import style
 from sim.report.answer import PageData, Table
-from sim.report.axes import Key, Sheet
-from sim.report.fleet_figures import drawn_from, footer
+from sim.report.axes import Key
+from sim.report.fleet_figures import drawn_from, sheet_of
 from sim.report.folder import FLEET, Floats, ReportedRun
 from sim.report.style import Drawn
 
@@ -33,7 +33,6 @@ def ready_after(run: ReportedRun) -> Mapping[str, Floats]:
 
 def ready_curve(run: ReportedRun) -> Drawn | None:
     """The share of VMs that is ready so long after they are needed, mean over replications; None where no VM is waited for."""
-    name = "ready_curve"
     curves = {group: run.stored.ready_curve[group] for group in ready_after(run)}
     longest = {
         group: max((float(wait_s.max(initial=0.0)) for _, wait_s in each), default=0.0)
@@ -46,7 +45,7 @@ def ready_curve(run: ReportedRun) -> Drawn | None:
     left_out = len(curves) - 1 - len(shown)
     remark = f"{left_out:,} groups that are ready sooner left out" if left_out > 0 else ""
     remark = "; ".join(filter(None, (drawn_from(run), remark)))
-    sheet = Sheet("How long after they are needed are VMs ready?", footer(run, name, remark))
+    sheet = sheet_of(run, "ready_curve", "How long after they are needed are VMs ready?", remark)
     axes = sheet.axes(150)
     ends_s = [[float(np.quantile(w, NEARLY_ALL)) for _, w in curves[group] if w.size] for group in shown]
     until_s = max((float(np.median(each)) for each in ends_s if each), default=0.0)
@@ -70,7 +69,7 @@ def ready_curve(run: ReportedRun) -> Drawn | None:
     rows: list[list[object]] = [["group", "seconds", "share_ready"]]
     rows += [[group, *pair] for group in shown for pair in zip(at_s.tolist(), found[group].tolist(), strict=True)]
     return sheet.finish(
-        name, alt=f"Share of VMs ready by the time since they were needed; after {at_s[-1]:,.3g} s: {last}.", rows=rows
+        alt=f"Share of VMs ready by the time since they were needed; after {at_s[-1]:,.3g} s: {last}.", rows=rows
     )
 
 

@@ -6,9 +6,9 @@ from sim.fields.metrics import Form
 from sim.fields.numbers import asked_percent, percent, plain
 from sim.report import style
 from sim.report.answer import Table
-from sim.report.axes import Key, Sheet, whisker_key
+from sim.report.axes import Key, whisker_key
 from sim.report.sections import Shown
-from sim.report.studies import Study, footer, read, write
+from sim.report.studies import Study, read, sheet_of, write
 from sim.report.style import Drawn
 from sim.studies.recommend import told_apart
 
@@ -33,8 +33,8 @@ def build_recommendation(path: Path) -> Path:
 
 def savings(study: Study) -> Drawn:
     """A bar for each way of buying, and a mark for what it saves with less demand."""
-    name, options, form = "savings", study.content["options"], _form(study)
-    sheet = Sheet("What does each way of buying save a month?", footer(study, name))
+    options, form = study.content["options"], _form(study)
+    sheet = sheet_of(study, "savings", "What does each way of buying save a month?")
     axes = sheet.axes(max(len(options), 2) * 28)
     rows: list[list[object]] = [["option", "saving_per_month", "low", "high", "if_demand_falls"]]
     for line, each in enumerate(options):
@@ -56,7 +56,7 @@ def savings(study: Study) -> Drawn:
         Key(label=f"if demand falls by {fall}", line=style.ORANGE, marker="D", dash="", size=6),
     )
     said = ", ".join(f"{each['name']} {form.text(each['saving_per_month']['mean'])}" for each in options)
-    return sheet.finish(name, alt=f"Saving a month in {study.currency}: {said}.", rows=rows)
+    return sheet.finish(alt=f"Saving a month in {study.currency}: {said}.", rows=rows)
 
 
 def _form(study: Study) -> Form:

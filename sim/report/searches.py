@@ -12,7 +12,7 @@ from sim.report import style
 from sim.report.answer import Table, brief
 from sim.report.axes import Axes, Key, Sheet, whisker_key
 from sim.report.sections import Shown
-from sim.report.studies import Study, footer, read, write
+from sim.report.studies import Study, read, sheet_of, write
 from sim.report.style import Drawn
 from sim.scenario.month import month_in
 from sim.studies.axes import label_of, value_words
@@ -55,16 +55,14 @@ def _cost_of_answer(study: Study) -> list[str]:
 
 def evidence(study: Study) -> Drawn:
     """What is known at each value tried, against the target."""
-    name = "size_evidence"
     content, constraint = study.content, parse_constraint(study.content["keep"])
     trials: Sequence[Row] = content["trials"]
     form = _form_of(study, constraint)
     numeric = all(_is_number(trial["value"]) for trial in trials)
     at = [trial["value"] if numeric else place for place, trial in enumerate(trials)]
     remark = f"bars: bounds that hold together for all values and interim analyses at {content['confidence']:.0%}"
-    sheet = Sheet(
-        f"Which {label_of(content['path'])} keeps {_target_words(study, constraint)}?", footer(study, name, remark)
-    )
+    question = f"Which {label_of(content['path'])} keeps {_target_words(study, constraint)}?"
+    sheet = sheet_of(study, "size_evidence", question, remark)
     axes = sheet.axes(170)
     rows: list[list[Any]] = [["value", "answer", "estimate", "low", "high", "n"]]
     for place, trial in zip(at, trials, strict=True):
@@ -94,7 +92,7 @@ def evidence(study: Study) -> Drawn:
         f"{value_words(content['path'], row[0])}: {form.with_unit(row[2])}, {ANSWER_LOOK[str(row[1])][0]}"
         for row in rows[1:]
     )
-    return sheet.finish(name, alt=f"{form.label} at each {label_of(content['path'])} tried: {said}.", rows=rows)
+    return sheet.finish(alt=f"{form.label} at each {label_of(content['path'])} tried: {said}.", rows=rows)
 
 
 def _form_of(study: Study, constraint: Constraint) -> Form:
@@ -150,10 +148,11 @@ def build_sensitivity(path: Path) -> Path:
 
 def tornado(study: Study) -> Drawn:
     """How far the metric moves if one factor at a time goes to either end of its range."""
-    name = "tornado"
     form = study.form(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
-    sheet, axes = _bars(study, f"How far does {form.label} move if one setting goes to either end of its range?", name)
+    sheet, axes = _bars(
+        study, f"How far does {form.label} move if one setting goes to either end of its range?", "tornado"
+    )
     rows: list[list[object]] = [["factor", "end", "setting", "difference", "from", "to"]]
     for line, factor in enumerate(factors):
         for end, look in (("low", (style.SKY, "")), ("high", (style.ORANGE, "//"))):
@@ -169,17 +168,14 @@ def tornado(study: Study) -> Drawn:
     sheet.key(
         Key(label="at the low end", fill=style.SKY), Key(label="at the high end", fill=style.ORANGE, hatch="//"), whisker_key("paired interval")
     )  # fmt: skip
-    return sheet.finish(
-        name, alt=f"Tornado of {form.label}, the most important setting first: {_names(factors)}.", rows=rows
-    )
+    return sheet.finish(alt=f"Tornado of {form.label}, the most important setting first: {_names(factors)}.", rows=rows)
 
 
 def morris(study: Study) -> Drawn:
     """How much each factor matters anywhere in the ranges, and how much of that depends on the others."""
-    name = "morris"
     form = study.form(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
-    sheet, axes = _bars(study, f"Which settings matter to {form.label}, anywhere in their ranges?", name)
+    sheet, axes = _bars(study, f"Which settings matter to {form.label}, anywhere in their ranges?", "morris")
     rows: list[list[object]] = [["factor", "mu", "mu_star", "mu_star_half_width", "sigma"]]
     for line, factor in enumerate(factors):
         rows.append([factor[key] for key in ("factor", "mu", "mu_star", "mu_star_half_width", "sigma")])
@@ -194,15 +190,14 @@ def morris(study: Study) -> Drawn:
         Key(label="mean size of its effects (mu*)", fill=style.BLUE), whisker_key("interval"),
         Key(label=spread, line=style.ORANGE, marker="D", dash=""),
     )  # fmt: skip
-    return sheet.finish(name, alt=f"Effects on {form.label}, the largest first: {_names(factors)}.", rows=rows)
+    return sheet.finish(alt=f"Effects on {form.label}, the largest first: {_names(factors)}.", rows=rows)
 
 
 def sobol(study: Study) -> Drawn:
     """Which part of the metric's variance over the ranges is each factor's."""
-    name = "sobol"
     form = study.form(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
-    sheet, axes = _bars(study, f"Which settings explain the variance of {form.label} over the ranges?", name)
+    sheet, axes = _bars(study, f"Which settings explain the variance of {form.label} over the ranges?", "sobol")
     keys = [f"{kind}{ending}" for kind in ("first_order", "total") for ending in ("", "_from", "_to")]
     rows: list[list[object]] = [["factor", *keys]]
     kinds = (("first_order", -0.17, (style.BLUE, "")), ("total", 0.17, (style.ORANGE, "//")))
@@ -222,9 +217,7 @@ def sobol(study: Study) -> Drawn:
     axes.x.label = "share of the variance (%)"
     parts = Key(label="its own", fill=style.BLUE), Key(label="with its interactions", fill=style.ORANGE, hatch="//")
     sheet.key(*parts, whisker_key("interval"))
-    return sheet.finish(
-        name, alt=f"Shares of the variance of {form.label}, the largest first: {_names(factors)}.", rows=rows
-    )
+    return sheet.finish(alt=f"Shares of the variance of {form.label}, the largest first: {_names(factors)}.", rows=rows)
 
 
 def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Axes]:
@@ -233,7 +226,7 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Axes]:
     shown = factors[:MOST_BARS]
     left_out = len(factors) - len(shown)
     remark = f"{left_out:,} settings that matter less left out" if left_out else "bars: the most important first"
-    sheet = Sheet(question, footer(study, name, remark))
+    sheet = sheet_of(study, name, question, remark)
     axes = sheet.axes(max(len(shown), 2) * 28)
     axes.name_lines(
         [

@@ -10,6 +10,7 @@ from sim.errors import ResultError
 from sim.fields.metrics import Form, Forms
 from sim.fields.numbers import percent
 from sim.report import page, sources
+from sim.report.axes import Sheet
 from sim.report.sections import Shown
 from sim.report.style import Drawn
 from sim.runs.results import read_json
@@ -45,13 +46,13 @@ def known(entry: Mapping[str, Any] | None) -> bool:
     return entry is not None and entry.get("mean") is not None
 
 
-def footer(study: Study, name: str, remark: str = "") -> Sequence[str]:
-    """Where a figure comes from."""
+def sheet_of(study: Study, name: str, question: str, remark: str = "") -> Sheet:
+    """A figure that says where it comes from."""
     sure = (
         f"{percent(study.confidence, 0)} intervals" if study.replications > 1 else "no intervals from one replication"
     )
-    numbers = f"numbers in figures/{name}.csv"
-    return f"seed {study.seed}", f"{study.replications:,} replications", numbers, remark or sure
+    origin = f"seed {study.seed}", f"{study.replications:,} replications", f"numbers in figures/{name}.csv"
+    return Sheet(name, question, (*origin, remark or sure))
 
 
 def read(path: Path, file: str, keys: Sequence[str]) -> Study:

@@ -8,10 +8,10 @@ from sim.fields.messages import capital, list_words
 from sim.fields.numbers import compact, percent
 from sim.report import style
 from sim.report.answer import Table
-from sim.report.axes import Key, Sheet
+from sim.report.axes import Key
 from sim.report.pareto import cost_against_lateness
 from sim.report.sections import Shown
-from sim.report.studies import Study, footer, known, read, write
+from sim.report.studies import Study, known, read, sheet_of, write
 from sim.report.style import Drawn
 from sim.studies.axes import label_of
 from sim.studies.sweep_words import forms_of, settings_words, sweep_sentences
@@ -60,7 +60,7 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     is_shaded = numeric and study.replications > 1 and any(ranges)
     level = f"{percent(study.confidence, 0)} intervals and, shaded, 5\N{EN DASH}95 % of replications"
     remark = level if is_shaded else ""
-    sheet = Sheet(f"How does {form.label} depend on the {label_of(along)}?", footer(study, name, remark))
+    sheet = sheet_of(study, name, f"How does {form.label} depend on the {label_of(along)}?", remark)
     axes = sheet.axes(170)
     rows: list[list[Any]] = [
         [*(p for a in study.content["axes"] for p in a["paths"]), "mean", "low", "high", "p05", "p95"]
@@ -100,7 +100,7 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     said = "; ".join(
         f"{form.with_unit(row[-5])} at {', '.join(map(str, row[:-5]))}" for row in rows[1 : style.MOST_SAID + 1]
     )
-    return sheet.finish(name, alt=f"{form.label} over {label_of(along)}: {said}.", rows=rows)
+    return sheet.finish(alt=f"{form.label} over {label_of(along)}: {said}.", rows=rows)
 
 
 def _sweep_table(study: Study, paths: Sequence[str]) -> Table:

@@ -2,8 +2,8 @@
 
 from sim.fields.numbers import Scale, signed
 from sim.report import style
-from sim.report.axes import Key, Sheet
-from sim.report.studies import Study, footer
+from sim.report.axes import Key
+from sim.report.studies import Study, sheet_of
 from sim.report.style import Drawn, Look
 from sim.studies.cost_words import CostAnswer, cost_answer
 
@@ -27,13 +27,13 @@ def steps(answer: CostAnswer, place: int, scale: Scale) -> list[tuple[str, float
 
 def waterfall(study: Study) -> Drawn | None:
     """The causes of the difference in cost, a panel for each variant, the best saving first."""
-    name, answer = "causes", cost_answer(study.content)
+    answer = cost_answer(study.content)
     shown = [place for place, each in enumerate(answer.savings[:MOST_PANELS]) if each.causes]
     if not shown:
         return None
     left_out = len(answer.savings) - MOST_PANELS
     remark = "mean over replications" + (f"; {left_out:,} more variants in causes.csv" if left_out > 0 else "")
-    sheet = Sheet("Why does the cost differ?", footer(study, name, remark))
+    sheet = sheet_of(study, "causes", "Why does the cost differ?", remark)
     said: list[str] = []
     rows: list[list[object]] = [["variant", "cause", "from", "to"]]
     unit = f"{answer.currency} {answer.period}".rstrip()
@@ -54,4 +54,4 @@ def waterfall(study: Study) -> Drawn | None:
     sheet.key(
         *(Key(label=label, fill=look[0], hatch=look[1]) for label, look in (("less", LESS), ("more", MORE)))
     )  # fmt: skip
-    return sheet.finish(name, alt=f"{'; '.join(said)}.", rows=rows)
+    return sheet.finish(alt=f"{'; '.join(said)}.", rows=rows)
