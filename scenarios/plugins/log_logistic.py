@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from sim.distributions.from_quantiles import Floats, FromQuantiles
+from sim.arrays import Floats
+from sim.distributions.from_quantiles import FromQuantiles
 from sim.distributions.specs import Spec, add_distribution
 from sim.fields.types import Positive, PositiveSeconds
 from sim.units import format_duration

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arrays import Longs
 from sim.usage.ledger import TICKS_PER_HOUR
 
-Ints = NDArray[np.int64]
 Hourly = NDArray[np.float64]
 
 
@@ -22,12 +22,12 @@ Hourly = NDArray[np.float64]
 class Level:
     """The number of VMs from each tick to the next, the last one to the end; ticks from the clock hour of t = 0."""
 
-    ticks: Ints
-    number: Ints
+    ticks: Longs
+    number: Longs
     end: int
 
     @classmethod
-    def of(cls, start: Ints, end: Ints, window: tuple[int, int]) -> Level:
+    def of(cls, start: Longs, end: Longs, window: tuple[int, int]) -> Level:
         """From stretches of VMs inside a window."""
         ticks, place = np.unique(np.concatenate([start, end]), return_inverse=True)
         change = np.bincount(place[: len(start)], minlength=len(ticks)) - np.bincount(
@@ -42,8 +42,8 @@ class Level:
 class Instants:
     """Several levels on one set of instants: how long each lasts, and the clock hour that it is in."""
 
-    hour: Ints
-    long: Ints  # ticks
+    hour: Longs
+    long: Longs  # ticks
     levels: tuple[Hourly, ...]  # of each group
     hours: int
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arrays import Longs
 from sim.billing.hours import CountedHours, RatedHours
 from sim.billing.levels import Level
 from sim.billing.meters import RatedGroup
@@ -23,8 +24,6 @@ ROUNDINGS = ("exact", "floor-minute")
 # What VM time can pay: compute, licence, disks and address, disks alone.
 HOUR_KINDS = ("billed", "licensed", "existing", "orphaned")
 ROWS_AT_ONCE = 1_000_000  # bounds the memory of intermediate arrays
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +45,8 @@ class Stays:
     group_of: NDArray[np.int32]  # of each VM
     vm: NDArray[np.int32]
     state: NDArray[np.int8]  # position in the order of `PowerState`
-    start: Ints
-    end: Ints
+    start: Longs
+    end: Longs
     again: NDArray[np.bool_] | None = None  # of each VM: whether the next one is the same, created again
 
     def __post_init__(self) -> None:
@@ -118,8 +117,8 @@ class Stretches:
     """Time of some VMs without gaps: what is left of stays when only one question is asked of them."""
 
     vm: NDArray[np.int32]
-    start: Ints
-    end: Ints
+    start: Longs
+    end: Longs
 
 
 def stretches(
@@ -210,7 +209,7 @@ class HourCounter:
             step = np.bincount(cell + 1, minlength=self._step.size)
             self._step += sign * step[: self._step.size].reshape(self._shape)
 
-    def ticks(self) -> Ints:
+    def ticks(self) -> Longs:
         """Ticks, shape (groups, hours)."""
         cells = self._rest + np.cumsum(self._step, axis=1) * TICKS_PER_HOUR
         return cells[:, : self._shape[1] - 2]

@@ -13,13 +13,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arrays import Floats, Longs
 from sim.billing.calendar_months import month_of
 from sim.billing.meters import RatedGroup
 from sim.billing.sla import SERVICE_LEVELS, Deployment, deployment_of
 from sim.units import TICKS_PER_MINUTE, TICKS_PER_SECOND
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +30,8 @@ class MonitoredGroup:
     fee_usd: float = 0.0  # of the whole window
     vm: NDArray[np.int32]
     down: NDArray[np.bool_]
-    start: Ints
-    end: Ints
+    start: Longs
+    end: Longs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +93,7 @@ def _months(start: datetime, window: tuple[int, int]) -> Iterator[tuple[str, int
         at = following
 
 
-def _minutes(start: Ints, end: Ints, begin: int, until: int) -> Floats:
+def _minutes(start: Longs, end: Longs, begin: int, until: int) -> Floats:
     """How much of each stretch lies in a month."""
     inside = np.minimum(end, until) - np.maximum(start, begin)
     return np.asarray(np.maximum(inside, 0) / TICKS_PER_MINUTE)
@@ -146,7 +144,7 @@ def _as_one(
         )  # fmt: skip
 
 
-def _levels(members: Sequence[MonitoredGroup]) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+def _levels(members: Sequence[MonitoredGroup]) -> tuple[Longs, Longs, NDArray[np.bool_]]:
     """Stretches in which any VM of a deployment should be reachable, and whether none was."""
     start = np.concatenate([member.start for member in members])
     end = np.concatenate([member.end for member in members])

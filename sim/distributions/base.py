@@ -5,11 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from sim.arrays import Floats
 from sim.units import LONGEST_S
-
-Floats = NDArray[np.float64]
 
 SHORTEST_SCALE_S = 1e-9
 """A distribution with a scale below a nanosecond is a constant zero, and should be written as one."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.distributions.base import Distribution, Floats, check_fields
+from sim.arrays import Floats
+from sim.distributions.base import Distribution, check_fields
 from sim.units import LONGEST_S, format_duration
 
 DURATION = (0.0, LONGEST_S)

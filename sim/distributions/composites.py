@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from sim.distributions.base import Distribution, Floats, check, set_checked
+from sim.arrays import Floats
+from sim.distributions.base import Distribution, check, set_checked
 from sim.distributions.bounded import Constant, Triangular, Uniform, piece_moment
 from sim.distributions.families import Lognormal
 from sim.units import format_duration

@@ -6,8 +6,9 @@ from typing import Self
 
 import numpy as np
 
+from sim.arrays import Floats
 from sim.distributions import normal
-from sim.distributions.base import SCALE, Distribution, Floats, check, check_fields, part_between
+from sim.distributions.base import SCALE, Distribution, check, check_fields, part_between
 from sim.units import format_duration
 
 # start-up: scipy.special, which takes a tenth of a second to load, is imported by the functions that use it.

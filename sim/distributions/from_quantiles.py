@@ -9,7 +9,8 @@ from abc import abstractmethod
 
 import numpy as np
 
-from sim.distributions.base import Distribution, Floats
+from sim.arrays import Floats
+from sim.distributions.base import Distribution
 from sim.distributions.quantile_tables import quantile_table
 from sim.distributions.streams import BITS
 from sim.errors import PlugInError

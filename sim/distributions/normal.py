@@ -7,9 +7,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from sim.arrays import Floats
 
 TAIL = 0.13533528323661269189  # exp(-2): from here on out the logarithm of the probability is what counts
 ROOT_OF_2_PI = 2.50662827463100050242

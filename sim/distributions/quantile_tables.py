@@ -15,10 +15,9 @@ import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 
+from sim.arrays import Floats
 from sim.distributions.base import Distribution
 from sim.distributions.streams import BITS, END, UNIT
-
-Floats = NDArray[np.float64]
 
 COEFFICIENTS = 6
 """Of each polynomial, lowest power first."""

@@ -15,14 +15,11 @@ from dataclasses import dataclass, field
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sim.arrays import Floats, Longs
 from sim.distributions.kinds import Distribution, Mixture, Quantiles, Samples, Triangular, Truncated, Uniform, simplify
 from sim.distributions.quantile_tables import COEFFICIENTS, MOST, TAIL_BITS, quantile_table
 from sim.distributions.streams import BITS, END, LAST, UNIT
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 CONSTANT, SMOOTH, UNIFORM, TRIANGULAR, PIECEWISE, SAMPLES, MIXTURE = range(7)
 
@@ -42,7 +39,7 @@ class Samplers:
     The arrays stay writeable because numba takes read-only arrays for another type; nothing writes to them.
     """
 
-    sampler_i: Ints
+    sampler_i: Longs
     sampler_f: Floats
     pool: Floats
     of: tuple[Distribution, ...]
@@ -138,7 +135,7 @@ def draw(n, sampler, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def
     return x
 
 
-def evaluate(samplers: Samplers, sampler: int, n: Ints) -> Floats:
+def evaluate(samplers: Samplers, sampler: int, n: Longs) -> Floats:
     """`draw` of many draws of one sampler at once, with the same bits."""
     n = np.asarray(n, dtype=np.int64)
     kind, at, third, low_tail, high_tail, _ = samplers.sampler_i[sampler * INTS : (sampler + 1) * INTS].tolist()
@@ -166,7 +163,7 @@ def evaluate(samplers: Samplers, sampler: int, n: Ints) -> Floats:
     return np.asarray(np.minimum(durations[knot] + (u - p[knot]) * slopes[knot], durations[knot + 1]))
 
 
-def _smooth(pool: Floats, n: Ints, at: int, shift: int, low_tail: int, high_tail: int, step: float) -> Floats:
+def _smooth(pool: Floats, n: Longs, at: int, shift: int, low_tail: int, high_tail: int, step: float) -> Floats:
     rows = at + (n >> shift) * COEFFICIENTS
     t = (n & ((1 << shift) - 1)) * step
     top = n >> TAIL_SHIFT
@@ -186,7 +183,7 @@ def _smooth(pool: Floats, n: Ints, at: int, shift: int, low_tail: int, high_tail
     return np.asarray((c[0] + c[1] * t) + tt * ((c[2] + c[3] * t) + tt * (c[4] + c[5] * t)))
 
 
-def _mixture(samplers: Samplers, n: Ints, at: int, count: int) -> Floats:
+def _mixture(samplers: Samplers, n: Longs, at: int, count: int) -> Floats:
     ends, starts, scales, components = samplers.pool[at : at + 4 * count].reshape(count, 4).T
     chosen = np.searchsorted(ends, n.astype(np.float64), side="right")
     x = np.empty(n.shape)

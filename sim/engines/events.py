@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arrays import Ints
 from sim.engines.group_setup import GroupSetup
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.plan import Platform
 from sim.model.state_machine import DEMANDS, State, Transition
-
-Ints = NDArray[np.int32]
 
 Words = tuple[str, str | None, str | None, str | None, str | None]
 """(kind, from, to, operation, code); a kind is a member of `KINDS`."""

@@ -25,8 +25,6 @@ from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import into_clock_hour_s
 
-__all__ = ["TakesEvents", "choose_engine", "simulate"]
-
 TakesEvents = Callable[[EventColumns], None]
 
 

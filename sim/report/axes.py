@@ -12,10 +12,10 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from sim.arrays import Floats
 from sim.fields.numbers import compact, percent
 from sim.report import shapes, style
 from sim.report.clock import TimeAxis
-from sim.report.folder import Floats
 from sim.report.shapes import Box, Outline, Shape, Words, width_of
 from sim.report.style import Drawn, Look
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from sim.arrays import Floats
 from sim.billing.meter_kinds import METERS
 from sim.fields.numbers import Scale, length, percent
 from sim.lifecycle.policy import get_policy
@@ -13,11 +14,12 @@ from sim.lifecycle.power import PowerState
 from sim.report import style
 from sim.report.axes import Axes, Key, whisker_key
 from sim.report.fleet_figures import over_time, sheet_of
-from sim.report.folder import FLEET, Floats, ReportedRun, Stat
+from sim.report.folder import ReportedRun, Stat
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts, shares
 from sim.runs.answer_words import WORTH_SAYING
 from sim.runs.group_costs import OF_NO_GROUP
+from sim.runs.metrics import FLEET
 
 MOST_SERIES = 6
 LEAST_SEEN = 0.006  # of the axis: the marked ends of a shorter interval would lie on one another

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from sim.arrays import Floats
 from sim.fields.numbers import MONEY, in_currency, length, percent, plain
 from sim.report import clock, style
 from sim.report.answer import PageData, Table
 from sim.report.axes import Key
 from sim.report.fleet_figures import sheet_of
-from sim.report.folder import Floats, ReportedRun
+from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.timeline import step_h
 from sim.report.totals import shares

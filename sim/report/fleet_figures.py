@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sim.arrays import Floats
 from sim.fields.messages import list_words
 from sim.fields.numbers import count, length
 from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
 from sim.report.axes import Axes, Key, Sheet
-from sim.report.folder import Floats, ReportedRun
+from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.timeline import Band, Timeline
 from sim.runs.results import VmTimeline

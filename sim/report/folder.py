@@ -14,11 +14,9 @@ import numpy as np
 from sim.fields.metrics import Forms
 from sim.runs import results
 from sim.runs.metrics import FLEET
-from sim.runs.results import Floats, StoredResult
+from sim.runs.results import StoredResult
 from sim.statistics.quantiles import replications_for
 from sim.units import parse_duration
-
-__all__ = ["FLEET", "RANGE", "Floats", "ReportedRun", "Stat", "read"]
 
 RANGE = (0.05, 0.95)  # the range of outcomes that is shown beside every interval of a mean
 

@@ -10,9 +10,10 @@ from sim.report.answer import brief
 from sim.report.axes import Key
 from sim.report.bill_figures import METER_LOOK, OTHER_LOOK, ROW, horizontal, whisker_keys, whiskers
 from sim.report.fleet_figures import sheet_of
-from sim.report.folder import FLEET, ReportedRun, Stat
+from sim.report.folder import ReportedRun, Stat
 from sim.report.style import Drawn
 from sim.report.totals import MoneyParts
+from sim.runs.metrics import FLEET
 from sim.scenario.month import said_of
 
 MOST_BARS = 12

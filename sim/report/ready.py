@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sim.arrays import Floats
 from sim.fields.numbers import count, percent, plain
 from sim.report import style
 from sim.report.answer import PageData, Table
 from sim.report.axes import Key
 from sim.report.fleet_figures import drawn_from, sheet_of
-from sim.report.folder import FLEET, Floats, ReportedRun
+from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
+from sim.runs.metrics import FLEET
 
 SHARES = np.arange(1, 101) / 100
 LISTED = (0.5, 0.9, 0.95, 0.99, 1.0)

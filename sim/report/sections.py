@@ -7,8 +7,8 @@ from sim.fields.metrics import find_metric
 from sim.fields.numbers import count
 from sim.report import answer, commitment_figures, ready, sources, tables
 from sim.report.answer import PageData, Table
-from sim.report.folder import FLEET
 from sim.report.style import Drawn
+from sim.runs.metrics import FLEET
 
 PRACTICAL = 0.001  # part of the bill, or of all attempts, below which something is folded
 MOST_COLUMNS = 8  # groups that get a column of their own

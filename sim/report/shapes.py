@@ -18,7 +18,7 @@ from matplotlib.transforms import Affine2D, Bbox
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from sim.report.folder import Floats
+from sim.arrays import Floats
 
 PNG_DPI = 200  # 1,600 pixels wide: sharp on a slide
 LINE_HEIGHT = 1.2

@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sim.arrays import Floats
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
-from sim.report.folder import FLEET, RANGE, Floats
+from sim.report.folder import RANGE
 from sim.runs import arrow
+from sim.runs.metrics import FLEET
 
 MOST_POINTS = 1100  # a curve of more points than this shows no more on paper; six weeks of hours fit
 COARSER_H = (1, 24, 168, 730, 8760)

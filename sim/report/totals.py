@@ -9,8 +9,9 @@ from sim.fields.numbers import Scale, hours_scale, money_scale
 from sim.fields.rounding import RoundedTable, rounded_parts
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report.folder import FLEET, ReportedRun
+from sim.report.folder import ReportedRun
 from sim.runs.group_costs import OF_NO_GROUP, SLACK, group_costs
+from sim.runs.metrics import FLEET
 
 MOST_GROUPS = 40  # rows of a table by group; the others together make the last row
 

@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sim.arrays import Floats
 from sim.billing.daily_cost import DailyCost
 from sim.billing.meters import BillLine
 from sim.billing.money import NANO_PER_USD, to_usd
@@ -46,7 +47,6 @@ MOST_HELD = 64 * 2**20  # bytes of timelines that wait to become a block
 UPTIME_NUMBERS = 3  # of a deployment in a month: deployed, down, worst; credits follow
 HALF = 2**62  # nano-dollars are a whole number of any length, kept as two of 64 bits
 
-Floats = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]
 
 

@@ -12,13 +12,10 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from sim.arrays import Floats, Ints
 from sim.engines.events import COLUMNS, EventColumns
 from sim.runs import arrow
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int32]
 
 ROWS_HELD = 500_000  # about: 16 MB
 HOW_WRITTEN: Mapping[str, Any] = MappingProxyType({  # an instant repeats little, and least and largest words tell no one anything

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from sim.arrays import Floats, Longs
 from sim.billing.daily_cost import DailyCost
 from sim.billing.sla import SERVICE_LEVELS, Deployment
 from sim.lifecycle.power import PowerState
@@ -48,8 +49,6 @@ HOURS_WRITTEN: Mapping[str, Any] = MappingProxyType({  # millions of rows: no st
     "column_encoding": dict.fromkeys(("replication", "hour"), "DELTA_BINARY_PACKED"),
 })  # fmt: skip
 METRIC_COLUMNS = tuple(FIGURES)
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -105,7 +104,7 @@ class _Table(AbstractContextManager["_Table"]):
         if self._csv:
             self._csv.write(",".join(types) + "\n")
 
-    def add(self, numbers: NDArray[np.int64], **columns: NDArray[Any]) -> None:
+    def add(self, numbers: Longs, **columns: NDArray[Any]) -> None:
         """Rows of replications: a column with one dimension is the same in each, one with two has a row for each."""
         count = next(iter(columns.values())).shape[-1]
         step = max(1, ROWS_AT_ONCE // max(1, count))
@@ -148,7 +147,7 @@ class _Table(AbstractContextManager["_Table"]):
         known = ~np.isnan(values) if self._csv and kind == "float64" else None
         return arrow.numbers(values, known) if kind != "day" else arrow.numbers(values).view(TYPES[kind])
 
-    def _lines(self, numbers: Ints, columns: Arrays) -> Iterator[str]:
+    def _lines(self, numbers: Longs, columns: Arrays) -> Iterator[str]:
         """The lines of each replication as one text: most of their cells are made once for all of them."""
         names = [*self._types]
         at = names.index("replication")
@@ -256,7 +255,7 @@ def write_figures(place: Path, runs: Mapping[Any, Replications], key: str = "") 
                 )
 
 
-def _add_bill(table: _Table, numbers: Ints, lines: Sequence[Sequence[str]], own: Arrays) -> None:
+def _add_bill(table: _Table, numbers: Longs, lines: Sequence[Sequence[str]], own: Arrays) -> None:
     group, meter, unit = ([line[place] for line in lines] for place in range(3))
     quantity, price = own["prices"][:, :, 0], own["prices"][:, :, 1]
     table.add(
@@ -265,7 +264,7 @@ def _add_bill(table: _Table, numbers: Ints, lines: Sequence[Sequence[str]], own:
     )  # fmt: skip
 
 
-def _add_costs(days: _Table, months: _Table, numbers: Ints, said: Sequence[Any], costs: Floats) -> None:
+def _add_costs(days: _Table, months: _Table, numbers: Longs, said: Sequence[Any], costs: Floats) -> None:
     """What each day and each calendar month (UTC) costs, by group (or commitment) and kind of meter."""
     first_day, keys = date.fromisoformat(said[0]), [*map(tuple, said[1])]
     width = costs.shape[2]
@@ -291,13 +290,13 @@ def _add_costs(days: _Table, months: _Table, numbers: Ints, said: Sequence[Any],
     )
 
 
-def _add_ready_curves(table: _Table, numbers: Ints, points: Mapping[str, int], curves: Floats) -> None:
+def _add_ready_curves(table: _Table, numbers: Longs, points: Mapping[str, int], curves: Floats) -> None:
     """How long it takes until k of n VMs are ready after they are needed; group "": all of them."""
     group = np.repeat(table.places("group", points), [*points.values()])
     table.add(numbers, group=group, k=curves[:, :, 0], n=curves[:, :, 1], wait_s=curves[:, :, 2])
 
 
-def _add_timelines(table: _Table, numbers: Ints, said: Mapping[str, tuple[int, int]], vms: Floats) -> None:
+def _add_timelines(table: _Table, numbers: Longs, said: Mapping[str, tuple[int, int]], vms: Floats) -> None:
     """Every group's hours; where one replication has more rows than are held at a time, group by group."""
     states, groups = table.places("state", map(str, PowerState)), table.places("group", said)
     is_long = vms[0].size > ROWS_AT_ONCE
@@ -317,7 +316,7 @@ def _add_timelines(table: _Table, numbers: Ints, said: Mapping[str, tuple[int, i
             at += len(hour)
 
 
-def _add_uptimes(table: _Table, numbers: Ints, said: Sequence[Sequence[Any]], own: Arrays) -> None:
+def _add_uptimes(table: _Table, numbers: Longs, said: Sequence[Sequence[Any]], own: Arrays) -> None:
     month, name, kinds, groups = zip(*said, strict=True)
     widths = [UPTIME_NUMBERS + len(each) for each in groups]
     at = np.cumsum([0, *widths[:-1]])

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sim import files
+from sim.arrays import Floats
 from sim.billing.meters import BillLine
 from sim.billing.money import NANO_PER_USD
 from sim.errors import ResultError
@@ -31,7 +32,6 @@ from sim.runs.metrics import FLEET, RATIOS, check_metric, html_table
 from sim.runs.pictures import Pictured
 from sim.runs.workplace import PROGRAM
 
-Floats = NDArray[np.float64]
 MOST_DRAWN = 1_000  # replications behind a figure over time: more don't move what it shows
 BILL_COLUMNS = ("group", "meter", "unit", "unit_price", "quantity", "amount")
 NEEDED = ("scenario", "seed", "replications", "horizon_h", "billing_policy", "metrics")  # in summary.json

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sim.arrays import Floats
 from sim.azure import charges
 from sim.billing.classify import Meter
 from sim.billing.export_rows import ExportRow, Scan, read_export, scan_export
@@ -18,7 +18,6 @@ from sim.errors import UsageError
 from sim.files import refusal
 from sim.recognise import COST_EXPORT, Recognised, recognise
 
-Floats = NDArray[np.float64]
 KINDS = ("compute", "license", "disk", "ip")
 
 

@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
+from sim.arrays import Floats
 from sim.billing.calendar_months import hours_of_month
 from sim.billing.disks import month_price, parse_disk
 from sim.billing.hours import RatedHours
 from sim.catalog.catalogue import Catalogue
-from sim.studies.invoiced_meters import Floats, MeterKey, Series, compute_name, linux_price
+from sim.studies.invoiced_meters import MeterKey, Series, compute_name, linux_price
 
 HOURS = 24  # of a day
 

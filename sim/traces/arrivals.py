@@ -13,10 +13,9 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arrays import Floats
 from sim.traces.rows import Rows
 from sim.units import DAY_H, SECONDS_PER_HOUR, WEEK_H
-
-Floats = NDArray[np.float64]
 
 COUNTING_S = 300.0
 """Width of the bins in which VMs are counted for the index of dispersion, unless the trace's clock is coarser."""

@@ -16,14 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sim.arrays import Floats
 from sim.traces.azure import tenants
 from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading
 from sim.traces.rows import MOST_VM_SIZES, RAW, VmSizeTable
 from sim.traces.text import Lines, fault, open_text, read_lines
 from sim.units import SECONDS_PER_HOUR
-
-Floats = NDArray[np.float64]
 
 MEANINGS: dict[str, tuple[str, ...]] = {
     "created": ("created", "created_s", "created_at", "creation_time", "vmcreated", "start", "start_s", "starttime", "start_time"),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from sim.arrays import Floats
 from sim.distributions.kinds import Distribution
 from sim.fields.defaults import SYSTEMS
 from sim.traces.estimate import Estimate, estimate, pseudo_values
@@ -21,8 +22,6 @@ from sim.traces.goodness import Goodness, judge
 from sim.traces.lifetimes import Lifetimes, widened
 from sim.traces.operations import Operation, Operations
 from sim.traces.turnbull import Empirical, turnbull
-
-Floats = NDArray[np.float64]
 
 FEWEST_CLUSTERS = 8
 """Fewer clusters than this fit nothing of their own."""

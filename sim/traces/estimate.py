@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from sim.arrays import Floats
 from sim.traces.families import MIXTURE, Family
 from sim.traces.lifetimes import Lifetimes
 from sim.traces.mixture import climb
-
-Floats = NDArray[np.float64]
 
 MOST_GROUPS = 50
 """Groups of clusters that are left out in turn."""

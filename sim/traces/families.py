@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from sim.arrays import Floats
 from sim.distributions.kinds import Distribution, Exponential, Lognormal, Mixture, Weibull
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sim.arrays import Floats
 from sim.distributions.kinds import Distribution
 from sim.traces.arrivals import ArrivalFit, fit_arrivals
 from sim.traces.estimate import Estimate, estimate, inverse, sandwich
@@ -17,8 +17,6 @@ from sim.traces.rows import Rows, VmSize
 from sim.traces.trace import Trace
 from sim.traces.turnbull import Empirical, turnbull
 from sim.units import SECONDS_PER_HOUR, format_duration
-
-Floats = NDArray[np.float64]
 
 FEWEST = 10
 """Fewer ends than this fit anything."""

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arrays import Floats
 from sim.traces.estimate import Estimate, gradient
 from sim.traces.lifetimes import Lifetimes
 from sim.traces.turnbull import Empirical
-
-Floats = NDArray[np.float64]
 
 MOST_CELLS = 60
 FEWEST_CELLS = 6

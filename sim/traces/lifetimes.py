@@ -9,11 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sim.arrays import Floats
 from sim.traces.rows import Rows
-
-Floats = NDArray[np.float64]
 
 MOST_INTERVALS = 20_000
 """Beyond so many different intervals their ends are rounded to a share of `COARSE`, so that memory stays bounded."""

@@ -8,13 +8,11 @@ Biometrics 44, 1988, for grouped and truncated data). The likelihood never falls
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from sim.arrays import Floats
 from sim.traces.families import LOGNORMAL, log
 from sim.traces.lifetimes import Lifetimes
-
-Floats = NDArray[np.float64]
 
 GOOD_ENOUGH = 1e-7
 NARROWEST_LOG = math.log(0.02)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arrays import Floats
 from sim.traces.lifetimes import Lifetimes
-
-Floats = NDArray[np.float64]
 
 MOST_STEPS = 3000
 GOOD_ENOUGH = 1e-9

@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arrays import Floats, Longs
 from sim.distributions import streams
 from sim.distributions.samplers import compile_samplers, evaluate
 from sim.model.demand.base import Calendar, Demand, EdgeContext, OwnEdges
@@ -19,8 +20,6 @@ from sim.model.demand.people import People
 from sim.model.demand.schedule import Schedule, daily_instants
 from sim.usage.ledger import LEFT_ON
 
-Floats = NDArray[np.float64]
-Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 EVERYONE = People()  # present, and forgets nothing
