@@ -10,7 +10,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.azure import day_of
-from sim.cli.folders import RESULTS, folder_for, keep_other_result
+from sim.cli.folders import RESULTS, folder_for, keep_other_result, print_answer
 from sim.errors import InputError
 from sim.fields.numbers import money, relative
 
@@ -63,10 +63,7 @@ def backtest(
         build_report(folder)
     for warning in summary["warnings"]:  # first: they say what the figures are worth
         terminal.note(warning)
-    if shared.as_json or shared.as_markdown:
-        terminal.print_answer(summary, _print, as_json=shared.as_json)
-    elif not shared.quiet:
-        _print(summary)
+    if print_answer(summary, _print, shared):
         typer.echo(f"Wrote {folder}")
 
 

@@ -73,6 +73,16 @@ def _other_result(folder: Path, command: str) -> list[tuple[str, Path]]:
     return [(other, folder.with_name(f"{folder.name}-{other}")) for other in found[:1]]
 
 
+def print_answer(summary: Mapping[str, Any], show: Callable[[Mapping[str, Any]], None], shared: options.Shared) -> bool:
+    """A summary as JSON, or as it is shown, in Markdown where that is asked for; whether more may follow, as where it was written."""
+    if shared.as_json:
+        terminal.print_json(summary)
+    elif shared.as_markdown or not shared.quiet:
+        with terminal.markdown(wanted=shared.as_markdown):
+            show(summary)
+    return not shared.silent
+
+
 def run_study(
     command: str,
     name: str,
@@ -93,10 +103,7 @@ def run_study(
     if not shared.no_report:
         terminal.build_report(folder, quiet=shared.silent)
     summary = answer.summary()
-    if shared.as_json or shared.as_markdown:
-        terminal.print_answer(summary, show, as_json=shared.as_json)
-    elif not shared.quiet:
-        show(summary)
+    if print_answer(summary, show, shared):
         if cache.reused:
             typer.echo(
                 f"{cache.reused:,} replications were read from {cache.folder}, not simulated again "

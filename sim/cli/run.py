@@ -10,7 +10,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.conditions import conditions_of
-from sim.cli.folders import folder_for, keep_other_result
+from sim.cli.folders import folder_for, keep_other_result, print_answer
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
@@ -124,10 +124,7 @@ def _show(stored: StoredResult, shared: options.Shared) -> None:
             said = terminal.address(folder)
             typer.echo(f"{said} lacks only its report: `vmfleet report {said}` builds it", err=True)
             raise
-    if shared.as_json or shared.as_markdown:
-        terminal.print_answer(stored.summary, terminal.print_summary, as_json=shared.as_json)
-    elif not shared.quiet:
-        terminal.print_summary(stored.summary)
+    if print_answer(stored.summary, terminal.print_summary, shared):
         typer.echo(f"Written: {terminal.address(folder, 'summary.json' if shared.no_report else 'report.html')}")
         if shared.focus is not None:
             typer.echo(f"Written: {shared.focus}")

@@ -59,15 +59,6 @@ def markdown(*, wanted: bool) -> Iterator[None]:
         _AS_MARKDOWN.reset(before)
 
 
-def print_answer(summary: Mapping[str, Any], show: Callable[[Mapping[str, Any]], None], *, as_json: bool) -> None:
-    """A summary alone on standard output: as JSON, or as it is shown but with its tables in Markdown."""
-    if as_json:
-        print_json(summary)
-        return
-    with markdown(wanted=True):
-        show(summary)
-
-
 def _print_markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> None:
     rule = [":--" if place < left else "--:" for place in range(len(columns))]
     lines = [
