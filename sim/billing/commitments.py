@@ -5,7 +5,6 @@ understand-vm-reservation-charges.md (2023-07-27), reserved-vm-instance-size-fle
 savings-plan/discount-application.md (2025-01-07), capacity-reservation-overview.md (2026-02-17), dedicated-hosts.md.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,24 +12,10 @@ TERMS = ("1y", "3y")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bought:
-    """What every commitment has: a name, and a term and amounts that are checked when it is made."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        for what in ("term", "quantity", "hourly_usd", "usd_per_h"):
-            value = getattr(self, what, None)
-            if what == "term" and value not in (None, *TERMS):
-                raise ValueError(f"commitment {self.name}: term is {value!r}; it is one of {', '.join(TERMS)}")
-            if what != "term" and value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"commitment {self.name}: {what} is {value}; it is a finite number, 0 or more")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation(Bought):
+class Reservation:
     """So many VMs of one size paid for a term, hour by hour, used or not; stopped VMs use it, spot VMs can't."""
 
+    name: str
     size: str
     quantity: float
     term: str  # 1y | 3y
@@ -39,18 +24,20 @@ class Reservation(Bought):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SavingsPlan(Bought):
+class SavingsPlan:
     """So many dollars of compute bought every hour, spent at the plan's rates on whatever saves most."""
 
+    name: str
     hourly_usd: float
     term: str  # 1y | 3y
     region: str = ""  # "" covers every region (a savings plan is not bound to one)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapacityReservation(Bought):
+class CapacityReservation:
     """Room held for so many VMs of one size, billed as if they ran; a VM inside takes the place of an unused unit."""
 
+    name: str
     size: str
     quantity: float
     region: str
@@ -58,9 +45,10 @@ class CapacityReservation(Bought):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DedicatedHost(Bought):
+class DedicatedHost:
     """Whole hosts, billed while they exist; VMs on them pay no compute (licences, disks, network as usual)."""
 
+    name: str
     quantity: float
     usd_per_h: float
     vcpus: int  # of one host

@@ -17,10 +17,6 @@ class SpotSteps:
     start: datetime
     factors: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        if not self.factors:
-            raise ValueError("spot price steps need at least one factor")
-
     def hourly(self, price_usd_per_h: float, hours: int) -> Hourly:
         """The price in each clock hour from that of t = 0: that of the month in which the hour begins. USD per hour.
 

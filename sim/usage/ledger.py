@@ -260,8 +260,6 @@ def _summed(tables: Iterable[Mapping[str, _Number]]) -> dict[str, _Number]:
 
 def whole_fleet(usages: Sequence[GroupUsage], *, peak_allocated: int, peak_running: int) -> GroupUsage:
     """The usage of all groups together; peaks of a sum aren't sums of peaks, so they are given."""
-    if not usages:
-        raise ValueError("a fleet has at least one group")
     return GroupUsage(
         group="",
         amounts=_summed(usage.amounts for usage in usages),
