@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.fields.metrics import hosts_sentence, trace_sentence, trust_sentence
-from sim.fields.numbers import count, general, length, money_decimals, percent, rounded
+from sim.fields.numbers import asked_percent, count, length, money_decimals, percent, rounded
 from sim.scenario.month import month_in
 from sim.units import HOURS_PER_MONTH
 
@@ -72,8 +72,7 @@ def few_words(replications: int) -> str:
 
 def stopping_words(precision: float, waited_for: Sequence[str], reached: bool | None) -> str:
     """Why there are no more replications, where a *precision* of some figures was asked for."""
-    share = f"{general(100 * precision, 3)}\N{NO-BREAK SPACE}%"
-    asked = f"half-widths within {share} of {', '.join(waited_for)}"
+    asked = f"half-widths within {asked_percent(precision)} of {', '.join(waited_for)}"
     if reached:
         return f"Replications went on until {asked}."
     return f"The cap on replications came before the precision that was asked for ({asked})."
