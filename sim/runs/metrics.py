@@ -16,6 +16,7 @@ import numpy as np
 from sim.billing.meters import Bill
 from sim.billing.uptime import Uptime
 from sim.errors import InputError, PlugInError
+from sim.fields.messages import list_words
 from sim.fields.metrics import HIGHER, LOWER, METRICS, Forms, Metric, Unit, add_metrics, find_metric, order_metrics
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
@@ -385,8 +386,11 @@ def check_metric(metric: str, names: Iterable[str]) -> None:
     every = list(names)
     if metric in every:
         return
-    close = difflib.get_close_matches(metric, every, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(close)}?" if close else "`vmfleet metrics` lists the names"
+    begin = metric.casefold()
+    family = [name for name in every if begin and name.startswith(begin)]  # of `cost`, `cost.total` before the rest
+    family.sort(key=lambda name: (name not in SHOWN, not name.endswith(".total")))
+    close = family[:3] or difflib.get_close_matches(metric, every, n=3, cutoff=0.4)
+    hint = f"did you mean {list_words(close)}?" if close else "`vmfleet metrics` lists the names"
     raise InputError(f"there is no metric {metric!r}; {hint}")
 
 

@@ -11,11 +11,12 @@ import pytest
 
 import sim
 from sim.cli import main
+from sim.errors import InputError
 from sim.fields.metrics import METRICS, Forms, Metric, Unit, add_metrics, better_direction, find_metric
 from sim.report.answer import headline, page_data
 from sim.report.folder import read
 from sim.report.totals import hours_parts, money_parts
-from sim.runs.metrics import metric_rows, possible_metrics
+from sim.runs.metrics import check_metric, metric_rows, possible_metrics
 
 SCENARIO = """
 name = "everything"
@@ -67,6 +68,21 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> sim.RunResult:
     path = tmp_path_factory.mktemp("everything") / "everything.toml"
     path.write_text(SCENARIO)
     return sim.run(sim.load(path), engine="simpy")
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("cost", "cost.total, cost.compute or cost.license?"),
+        ("Cost.c", "cost.compute or cost.commitment?"),
+        ("ready", "ready.mean_s, ready.p50_s or ready.p95_s?"),
+        ("cost.totl", "cost.total, "),
+    ],
+)
+def test_the_beginning_of_metrics_suggests_them(asked: str, meant: str) -> None:
+    """A family by its name alone; it suggested whatever is spelt alike, `cost.disk` before `cost.total`."""
+    with pytest.raises(InputError, match=f"there is no metric '{asked}'; did you mean {re.escape(meant)}"):
+        check_metric(asked, possible_metrics([]))
 
 
 @pytest.fixture
