@@ -71,6 +71,7 @@ class MeterKind:
     prices: Callable[[Catalogue, RatedGroup], Prices]  # empty where a group has no such meter
     lines: "Callable[[MeterKind, Metered], list[BillLine]]"
     service: Service
+    also: str = ""  # what else its metric holds, where its label doesn't say so
     has_size: bool = False  # its price is of a VM size and an operating system; spot VMs have another
 
     def line(self, metered: Metered, detail: str, hours: float, price: float, counts: str) -> BillLine:
@@ -188,7 +189,7 @@ def _address_prices(catalogue: Catalogue, group: RatedGroup) -> Prices:
 
 
 METERS = Registry[MeterKind]("kind of meter", base=MeterKind, texts=("label", "unit"))
-METERS.watch(lambda _, kind: add_metrics(cost_metric(kind.kind, kind.label)))
+METERS.watch(lambda _, kind: add_metrics(cost_metric(kind.kind, kind.label, kind.also)))
 
 
 def add_meter(kind: MeterKind) -> None:
@@ -229,7 +230,7 @@ add_meter(
 add_meter(
     MeterKind(  # its lines are those of `sim.billing.commitment_use`: commitments belong to no group
         kind="commitment", label="commitments", unit="", prices=lambda _catalogue, _group: [], lines=lambda _, _metered: [],
-        service=Service(
+        also="dedicated hosts", service=Service(
             category="Compute", subcategory="Virtual Machines", name="Virtual Machines", resource="Commitment"
         ),
     )

@@ -166,11 +166,11 @@ def _of_commitments(rated: Any, figure: str) -> dict[str, float]:
     return {name: getattr(use, figure) for name, use in uses.items()}
 
 
-def cost_metric(kind: str, label: str) -> Metric:
+def cost_metric(kind: str, label: str, also: str = "") -> Metric:
     """The metric that sums up a kind of meter."""
     return Metric(
         name=f"cost.{kind}", label=f"cost of {label}", unit=Unit.MONEY, section="cost", better=LOWER,
-        definition=f"the sum of the meters of {label}",
+        definition=f"the sum of the meters of {label}{also and f', {also} among them'}",
         compute=lambda rated: rated.bill.cost(kind, group=rated.bill_group),
     )  # fmt: skip
 
