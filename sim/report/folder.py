@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
+from sim.errors import ResultError
 from sim.fields.metrics import Forms
 from sim.runs import results
 from sim.runs.metrics import FLEET
@@ -102,6 +103,9 @@ def read(folder: Path) -> ReportedRun:
     start, zone_name = _on_local_clock(own_start, scenario)
     named = summary.get("scenario", "")
     name = str(named.get("name", "") if isinstance(named, Mapping) else named)
+    horizon_h = float(summary["horizon_h"])
+    if not 0.0 < horizon_h < math.inf:
+        raise ResultError(f"{folder}: horizon_h in its summary.json is {horizon_h:g}; it is a number of hours above 0")
     return ReportedRun(
         stored=stored,
         name=name,
@@ -109,7 +113,7 @@ def read(folder: Path) -> ReportedRun:
         description=str(scenario.get("description") or "").strip(),
         seed=int(summary["seed"]),
         replications=int(summary["replications"]),
-        horizon_h=float(summary["horizon_h"]),
+        horizon_h=horizon_h,
         warm_up_h=_warm_up_h(summary, scenario),
         policy=str(summary["billing_policy"]),
         engine=str(summary.get("engine", "")),
