@@ -13,6 +13,7 @@ from sim.azure.importing import Imported, import_fleet
 from sim.azure.scenario_text import Block, Setting, assumed, measured, number, render
 from sim.billing.conversion import conversion
 from sim.errors import ScenarioError
+from sim.fields.numbers import how_many
 from sim.files import write_whole
 from sim.scenario.writing import toml_value
 
@@ -153,7 +154,7 @@ def _remarks(found: Imported) -> list[str]:
     ]
     for each in found.inputs:
         state = "used" if each.used else f"not used: {each.reason}"
-        lines.append(f"  {each.path.name}: {each.seen.words}, {each.rows:,} rows, {state}")
+        lines.append(f"  {each.path.name}: {each.seen.words}, {how_many(each.rows, 'row')}, {state}")
     out = [vm for vm in found.vms if vm.reason]
     placed = len(found.vms) - len(out)
     lines += ["", f"VMs: {placed} of {len(found.vms)} are in the groups below."]
@@ -180,9 +181,10 @@ def _others(others: Mapping[tuple[str, str], list[float]], currency: str) -> lis
     total = sum(sum(costs) for _, costs in ranked)
     lines = ["", f"Invoiced, but no part of the scenario: {total:,.2f} {currency}"]
     lines += [
-        f"  {what}: {sum(costs):,.2f} in {len(costs)} rows ({why})" for (what, why), costs in ranked[:MOST_OTHERS]
+        f"  {what}: {sum(costs):,.2f} in {how_many(len(costs), 'row')} ({why})"
+        for (what, why), costs in ranked[:MOST_OTHERS]
     ]
     rest = ranked[MOST_OTHERS:]
     if rest:
-        lines.append(f"  and {len(rest)} more kinds: {sum(sum(costs) for _, costs in rest):,.2f}")
+        lines.append(f"  and {how_many(len(rest), 'kind')} more: {sum(sum(costs) for _, costs in rest):,.2f}")
     return lines

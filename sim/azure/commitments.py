@@ -8,6 +8,7 @@ from typing import Any
 from sim.azure.charges import CommitmentUse
 from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, measured
 from sim.azure.scenario_text import number as toml_number
+from sim.fields.numbers import how_many
 from sim.scenario.writing import toml_value
 from sim.units import HOURS_PER_MONTH, HOURS_PER_YEAR
 
@@ -71,10 +72,10 @@ def _reservation(use: CommitmentUse) -> FoundCommitment | None:
     if use.unit_price and hours:
         units = use.effective / use.unit_price / hours
         whole = abs(units - round(units)) < NEAR
-        words = f"used and unused hours of {len(use.days)} days, {use.file}"
+        words = f"used and unused hours of {how_many(len(use.days), 'day')}, {use.file}"
         return FoundCommitment(use, max(1, round(units)), None, words, is_assumed=not whole)
     if use.unit_h and hours:  # fully used, as far as can be seen
-        words = f"used hours of {len(use.days)} days, {use.file}: at least"
+        words = f"used hours of {how_many(len(use.days), 'day')}, {use.file}: at least"
         return FoundCommitment(use, max(1, round(use.unit_h / hours)), None, words, is_assumed=True)
     return None
 
@@ -82,7 +83,9 @@ def _reservation(use: CommitmentUse) -> FoundCommitment | None:
 def _plan(use: CommitmentUse, days: int) -> FoundCommitment | None:
     if use.effective and use.days:
         hourly = use.effective / (24.0 * len(use.days))
-        return FoundCommitment(use, None, hourly, f"used and unused money of {len(use.days)} days, {use.file}")
+        return FoundCommitment(
+            use, None, hourly, f"used and unused money of {how_many(len(use.days), 'day')}, {use.file}"
+        )
     if use.paid:
         hours = HOURS_PER_MONTH if use.is_monthly else HOURS_PER_YEAR * int(use.term[0])
         words = "a month" if use.is_monthly else f"a term of {use.term}"

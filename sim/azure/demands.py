@@ -14,6 +14,7 @@ from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, assumed, logged,
 from sim.azure.schedules import Schedule, find_weekdays
 from sim.azure.time_zones import holiday_country, region_zone
 from sim.azure.timelines import Timeline
+from sim.fields.numbers import how_many
 from sim.fields.types import DAYS
 from sim.scenario.writing import toml_value
 from sim.units import SECONDS_PER_HOUR
@@ -62,7 +63,7 @@ def _initial(state: str) -> list[Setting]:
 def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], period: tuple[date, date], log: str) -> Demanded:
     """Windows, and what people make of them."""
     trust = ASSUMED if any(each.time.assumed for each in members) else MEASURED
-    basis = f"{found.starts_inside} of {found.starts} starts"
+    basis = f"{found.starts_inside} of {how_many(found.starts, 'start')}"
     zone = assumed("schedule.time_zone", toml_value(found.time_zone), f"from {pool.zone_from}; the log's times are UTC")
     made = Demanded("schedule", remarks=_in_words(pool, found))
     several = [
@@ -85,7 +86,7 @@ def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], period: tu
 
 def _days_off(found: Schedule, region: str, period: tuple[date, date], log: str) -> Setting:
     """Days without demand: a country's public holidays where they are just these, else the dates."""
-    basis = f"no VM was started on {len(found.days_off)} days, {log}"
+    basis = f"no VM was started on {how_many(len(found.days_off), 'day')}, {log}"
     country = holiday_country(found.days_off, {day for each in found.windows for day in each.days}, region, period)
     if country:
         basis += f"; they are all the public holidays of {country} in the period"
@@ -96,7 +97,7 @@ def _days_off(found: Schedule, region: str, period: tuple[date, date], log: str)
 
 def _jitter(found: Schedule, log: str) -> Setting:
     toml = f'{{ dist = "uniform", low = "0s", high = {seconds(found.jitter_s)} }}'
-    return logged("schedule.jitter", toml, f"the spread of {found.starts_inside} starts, {log}")
+    return logged("schedule.jitter", toml, f"the spread of {how_many(found.starts_inside, 'start')}, {log}")
 
 
 def _people(found: Schedule, log: str) -> list[Setting]:
@@ -162,7 +163,7 @@ def _by_hand(pool: Pool, members: Sequence[Member], length_s: float, log: str) -
     made.remarks += _shutdown_in_words(pool)
     made.settings = [
         _when_off(members, log),
-        logged("cycle.on", _quantiles(stays), f"{len(stays)} stays, {log}"),
+        logged("cycle.on", _quantiles(stays), f"{how_many(len(stays), 'stay')}, {log}"),
         logged("cycle.off", f'{{ dist = "exponential", mean = {seconds(off_s)} }}', f"so that a VM is on {100 * share:.1f} % of the time, as it was"),
     ]  # fmt: skip
     return made
@@ -205,7 +206,7 @@ def _by_day(members: Sequence[Member], start: datetime, length_s: float, log: st
     found = find_weekdays(places, start, length_s, zone, most_days=7)
     if found is None or len(places) > len(members) / 3:
         return None
-    words = f"{len(members)} VMs created, at most {len(places)} at a time, {log}"
+    words = f"{how_many(len(members), 'VM')} created, at most {len(places)} at a time, {log}"
     window = found.windows[0]
     made = Demanded("schedule", count=len(places), remarks=[f"VMs that are created and deleted each day: {words}"])
     made.settings = [
@@ -249,7 +250,7 @@ def _arrivals(members: Sequence[Member], start: datetime, length_s: float, log: 
     lifetimes = sorted(each.time.on_h * SECONDS_PER_HOUR for each in members)
     remarks = ["VMs that come and go with the load; hours of the week are UTC"]
     return Demanded("arrivals", has_count=False, remarks=remarks, settings=[
-        logged("arrivals.weekly", "[\n" + "".join(f"  {row},\n" for row in rows) + "]", f"{len(members)} creations, {log}", shown=f"{len(members)} requests"),
+        logged("arrivals.weekly", "[\n" + "".join(f"  {row},\n" for row in rows) + "]", f"{how_many(len(members), 'creation')}, {log}", shown=how_many(len(members), "request")),
         logged("arrivals.lifetime", _quantiles(lifetimes), f"{len(lifetimes)} lifetimes, {log}"),
     ])  # fmt: skip
 
@@ -286,7 +287,7 @@ def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:
     if members[0].vm.disks and all(keeps_disks(each, start) for each in members):
         made.settings.append(logged("keeps_disks", "true", "disks were there after the VMs"))
     made.settings += [
-        logged("trace.format", toml_value("columns"), f"{len(members)} VMs, {log}"),
+        logged("trace.format", toml_value("columns"), f"{how_many(len(members), 'VM')}, {log}"),
         Setting("trace.origin", f"{start.isoformat().replace('+00:00', 'Z')}"),
     ]  # fmt: skip
     return made
@@ -324,6 +325,6 @@ def spot(members: Sequence[Member], known: EvictionBand | None = None) -> list[S
     ]  # fmt: skip
     if back:
         found.append(
-            logged("spot.restart_after", _quantiles(back), f"{len(back)} starts after an eviction")
+            logged("spot.restart_after", _quantiles(back), f"{how_many(len(back), 'start')} after an eviction")
         )  # fmt: skip
     return found

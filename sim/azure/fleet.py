@@ -11,6 +11,7 @@ from sim.azure.facts import EXPORT, LOG, LOG_CSV, Described, DiskFacts, Inventor
 from sim.azure.identity import Directory, Key
 from sim.catalog.disks import tier_for, tier_key
 from sim.catalog.sizes import arm_name
+from sim.fields.numbers import how_many
 
 _DISK_NAME = re.compile(r"(.+?)[_-](?:os_?disk|data_?disk|disk|lun|data|os)(?![a-z])", re.IGNORECASE)
 _ADDRESS_NAME = re.compile(r"(.+?)[_-]?(?:pip|public-?ip|ip)\d*", re.IGNORECASE)
@@ -145,7 +146,7 @@ def _attach(
         known = sorted(tier for tier in found_tiers if tier)
         if len(known) < len(found_tiers):
             vms[key].notes.append(
-                f"{vms[key].name}: {len(found_tiers) - len(known)} disks of unknown kind or size are left out"
+                f"{vms[key].name}: {how_many(len(found_tiers) - len(known), 'disk')} of unknown kind or size left out"
             )
         vms[key].disks = tuple(known)
     loose = [use for key, use in charges.disks.items() if owner.get(key) not in vms]

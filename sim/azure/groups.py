@@ -14,6 +14,7 @@ from sim.azure.identity import family
 from sim.azure.measures import Measures
 from sim.azure.scenario_text import ASSUMED, DEFAULT, Block, Setting, measured
 from sim.catalog.sizes import region_key, size_key
+from sim.fields.numbers import how_many
 from sim.scenario.writing import toml_value
 
 DEFAULT_SIZE = "Standard_D4s_v5"  # the default of `group.size`
@@ -85,7 +86,7 @@ def _group(pool: Pool, members: list[Member], name: str, context: Context) -> Gr
         own.append(_of(vm, "priority", toml_value("spot")))
     demand = demands.demand(pool, members, context.start, context.length_s, context.log)
     if demand.has_count:
-        words = f"{len(members)} VMs" + (", never more at a time" if demand.count else "")
+        words = how_many(len(members), "VM") + (", never more at a time" if demand.count else "")
         own.append(measured("count", str(demand.count or len(members)), words, source="/".join(vm.seen_in)))
     zones = sorted({zone for each in members for zone in each.vm.zones})
     if zones:
@@ -121,7 +122,7 @@ def _remarks(pool: Pool, members: Sequence[Member], own: Sequence[str]) -> list[
     notes = [note for each in members for note in each.vm.notes]
     assumed = sorted({each.time.assumed for each in members if each.time.assumed})
     where = members[0].vm.resource_group
-    lines = [f"--- {where}: {len(members)} VMs, {hours:,.1f} h on in the period ({basis})"]
+    lines = [f"--- {where}: {how_many(len(members), 'VM')}, {hours:,.1f} h on in the period ({basis})"]
     return lines + list(own) + pool.notes + notes + [f"assumed: {each}" for each in assumed]
 
 

@@ -21,6 +21,7 @@ from sim.billing.export_rows import Scan, read_export, scan_export
 from sim.catalog import Catalogue, load
 from sim.catalog.terms import PAY_AS_YOU_GO, Term
 from sim.errors import CatalogueError, InputError, UsageError
+from sim.fields.numbers import how_many
 from sim.files import json_items, read_json, refusal
 from sim.recognise import Recognised, recognise
 
@@ -110,7 +111,7 @@ def import_fleet(
     groups = make_groups(made, context)
     if not groups:
         reasons = "; ".join(sorted({vm.reason for vm in vms})[:5]) or "no file names a VM"
-        raise refusal(UsageError, paths[0], f"none of {len(vms)} VMs can be simulated: {reasons}")
+        raise refusal(UsageError, paths[0], f"of {how_many(len(vms), 'VM')} none can be simulated: {reasons}")
     warnings += _warnings(lists, log, found, fleet, has_export=any(each.scan for each in files))
     commitments = found_commitments(found.commitments, round(length_s / 86_400), warnings)
     return Imported(
@@ -270,15 +271,17 @@ def _charges(
             each.reason = str(wrong).removeprefix(f"{each.path}: ")
             continue
         if taken < each.rows:
-            left = f"{each.rows - taken} of {each.rows} charges"
-            warnings.append(f"{each.path.name}: {left} are of other days, or counted from another export")
+            left = f"{each.rows - taken:,} of {how_many(each.rows, 'charge')}"
+            warnings.append(f"{each.path.name}: of other days, or counted from another export: {left}")
         each.used, each.reason = taken > 0, "" if taken else "no charge of it could be read"
         reader.last = each.path.name
     known = {day for use in reader.found.vms.values() for day in use.hours}
     days = [start.date() + timedelta(days=place) for place in range((end - start.date()).days)]
     missing = [day for day in days if day not in known]
     if missing and reader.found.rows:
-        warnings.append(f"the invoice has no usage on {len(missing)} days of the period, the first is {missing[0]}")
+        warnings.append(
+            f"the invoice has no usage on {how_many(len(missing), 'day')} of the period, the first is {missing[0]}"
+        )
     return reader.finish()
 
 

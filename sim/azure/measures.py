@@ -9,6 +9,7 @@ from sim.azure.activity_log import DEALLOCATE, DELETE, FAILED, RESTART, START, S
 from sim.azure.facts import LOG
 from sim.azure.scenario_text import Setting, assumed, logged, number, seconds
 from sim.distributions.specs import to_distribution
+from sim.fields.numbers import how_many
 from sim.lifecycle.failures import FAILURES
 from sim.scenario.file_model import Durations
 from sim.traces.step_durations import SHARES
@@ -45,7 +46,7 @@ class Measures:
         if len(start) >= ENOUGH:
             total = median(start)
             allocating = total * SHARES["allocating"] / (SHARES["allocating"] + SHARES["starting"])
-            words = f"{len(start)} starts, {self.file}"
+            words = f"{how_many(len(start), 'start')}, {self.file}"
             basis = f"the defaults' share of {words}"
             found.append(assumed("durations.allocating", seconds(allocating), basis, source=LOG))
             found.append(self._duration("starting", start, total - allocating, words))
@@ -56,7 +57,9 @@ class Measures:
         for kind, key in ((DEALLOCATE, "deallocating"), (RESTART, "restarting"), (DELETE, "deleting")):
             taken = self.taken.get((os, kind), [])
             if len(taken) >= ENOUGH:
-                found.append(self._duration(key, taken, median(taken), f"{len(taken)} operations, {self.file}"))
+                found.append(
+                    self._duration(key, taken, median(taken), f"{how_many(len(taken), 'operation')}, {self.file}")
+                )
         return found + self._failures()
 
     def _duration(self, key: str, taken: Sequence[float], middle: float, words: str) -> Setting:

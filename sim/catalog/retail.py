@@ -21,6 +21,7 @@ from sim.catalog.sizes import Size, arm_name, size_key
 from sim.catalog.terms import TERM_HOURS, Term
 from sim.errors import CatalogueError
 from sim.fields.defaults import Trust
+from sim.fields.numbers import how_many
 from sim.units import MOST_PRICE
 
 RESERVATION = {"1 Year": Term.RESERVATION_1Y, "3 Years": Term.RESERVATION_3Y}
@@ -295,10 +296,10 @@ def _catalogue(
     named = dict.fromkeys(size for rows in figures.values() for size in rows)
     unknown = [size for size in named if size not in bundled.sizes]
     if unknown:
-        notes.append(f"vCPUs and memory unknown for {len(unknown)} sizes: {_some(unknown)}")
+        notes.append(f"vCPUs and memory unknown for {how_many(len(unknown), 'size')}: {_some(unknown)}")
     no_linux = [f"{size} in {r}" for r, rows in figures.items() for size, row in rows.items() if Term.LINUX not in row]
     if no_linux:
-        notes.append(f"no Linux pay-as-you-go price for {len(no_linux)} sizes: {_some(no_linux)}")
+        notes.append(f"no Linux pay-as-you-go price for {how_many(len(no_linux), 'size')}: {_some(no_linux)}")
     own_disks = _disk_blocks(ledgers["disk"], _provenance(ledgers["disk"], pages, read))
     own_ips = [
         AddressBlock(regions=(region,), provenance=_provenance(ledgers["ip"], pages, read), per_h=figure.price)

@@ -13,6 +13,7 @@ import typer
 from sim.cli import options, terminal
 from sim.cli.options import option
 from sim.errors import InputError, UsageError
+from sim.fields.numbers import how_many
 from sim.files import refusal
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
@@ -114,4 +115,6 @@ def _print(found: Imported, out: Path) -> None:
         typer.echo(f"and {len(left_out) - SHOWN} more, named in {out}")
     for note in found.warnings:
         terminal.note(note)
-    typer.echo(f"Wrote {out}: {len(found.vms) - len(left_out)} of {len(found.vms)} VMs. Next: vmfleet run {out}")
+    typer.echo(
+        f"Wrote {out}: {len(found.vms) - len(left_out):,} of {how_many(len(found.vms), 'VM')}. Next: vmfleet run {out}"
+    )

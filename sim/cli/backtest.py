@@ -12,7 +12,7 @@ from sim.cli import options, terminal
 from sim.cli.azure import day_of
 from sim.cli.folders import RESULTS, folder_for, keep_other_result, print_answer
 from sim.errors import InputError
-from sim.fields.numbers import money, relative
+from sim.fields.numbers import how_many, money, relative
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
@@ -111,11 +111,11 @@ def _print(summary: Mapping[str, Any]) -> None:
     for each in summary["causes"][:SHOWN]:
         terminal.say(f"{each['cause']}: {each['what']}")
     if len(summary["causes"]) > SHOWN:
-        terminal.say(f"and {len(summary['causes']) - SHOWN} more causes, in backtest.json")
+        terminal.say(f"and {how_many(len(summary['causes']) - SHOWN, 'cause')} more, in backtest.json")
     left_out = summary["not_compared"]
     if left_out:
         cost = sum(each["cost"] for each in left_out)
-        rows = f"{sum(each['rows'] for each in left_out):,} rows"
+        rows = how_many(sum(each["rows"] for each in left_out), "row")
         terminal.say(f"Not compared: {money(cost)} invoiced in {rows}, each kind with its reason in backtest.json")
 
 

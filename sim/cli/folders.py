@@ -12,6 +12,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.errors import InputError
+from sim.fields.numbers import how_many
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def run_study(
     if print_answer(summary, show, shared):
         if cache.reused:
             typer.echo(
-                f"{cache.reused:,} replications were read from {cache.folder}, not simulated again "
+                f"{how_many(cache.reused, 'replication')} {'was' if cache.reused == 1 else 'were'} read from {cache.folder}, not simulated again "
                 "(--no-cache simulates them)"
             )
         main = "sweep.csv" if command == "sweep" else MAIN_FILES[command]

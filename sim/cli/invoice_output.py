@@ -9,7 +9,7 @@ from sim.billing.classify import KINDS
 from sim.billing.invoice import Charge, Invoice
 from sim.billing.savings import savings_of
 from sim.cli import terminal
-from sim.fields.numbers import in_currency, money, percent
+from sim.fields.numbers import how_many, in_currency, money, percent
 
 SHOWN = 15  # of the listed rows' groups, on a terminal; all are in the JSON
 
@@ -84,7 +84,7 @@ def print_invoice(invoice: Invoice) -> None:
     at_list = "no list price" if value is None else f"{money(value)} {currency} at list price"
     terminal.say(
         f"Rated: {share}{money(total)} {currency} ({invoice.export.format}): {money(rated)} invoiced, {at_list}; "
-        f"{len(invoice.rated)} of {len(invoice.charges)} rows"
+        f"{len(invoice.rated):,} of {how_many(len(invoice.charges), 'row')}"
     )
     if value is None:
         terminal.note(f"{invoice.conversion.source}: nothing is set against the list; give --exchange-rate")

@@ -11,6 +11,7 @@ import typer
 from sim.cli import options, terminal
 from sim.cli.conditions import conditions_of
 from sim.cli.folders import folder_for, keep_other_result, print_answer
+from sim.fields.numbers import how_many
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def merge(
     from sim.runs.shards import check_goal, merge
 
     count = options.replications_of(replications)
-    with terminal.working(f"merging {len(shards)} shards", quiet=shared.silent):
+    with terminal.working(f"merging {how_many(len(shards), 'shard')}", quiet=shared.silent):
         result = merge(shards, None if count is None else whole_run(count), files)
         folder = folder_for(shared, result.scenario.name, "run")
         check_folder(folder)

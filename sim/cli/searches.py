@@ -9,7 +9,7 @@ import typer
 from sim.cli import options, terminal
 from sim.cli.folders import run_study
 from sim.fields.metrics import Forms, hosts_sentence
-from sim.fields.numbers import NO_NUMBER, asked_percent, estimate, general, length, percent
+from sim.fields.numbers import NO_NUMBER, asked_percent, estimate, general, how_many, length, percent
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
@@ -155,7 +155,7 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
     fall = f"{asked_percent(summary['options'][0]['if_demand_falls']['by'])} less demand"
     terminal.say(f"{summary['words']}.")
     terminal.print_table(
-        f"{summary['scenario']}: saved a month (730 h), {currency}; {summary['replications']} replications, seed {summary['seed']}",
+        f"{summary['scenario']}: saved a month (730 h), {currency}; {how_many(summary['replications'], 'replication')}, seed {summary['seed']}",
         ("buy", "saves", level, "commits to", f"saves at {fall}", "less than the best then", "demand may fall by"),
         [
             (
@@ -196,8 +196,8 @@ def _print_factors(summary: Mapping[str, Any]) -> None:
     factors = summary["factors"]
     columns = [name for name in factors[0] if not name.endswith(("_from", "_to"))] if factors else []
     terminal.print_table(
-        f"{summary['scenario']}: what moves {summary['metric']} ({summary['method']}, {summary['points']} points, "
-        f"{summary['replications']} replications each, seed {summary['seed']})",
+        f"{summary['scenario']}: what moves {summary['metric']} ({summary['method']}, {how_many(summary['points'], 'point')}, "
+        f"{how_many(summary['replications'], 'replication')} each, seed {summary['seed']})",
         columns,
         [[_cell(factor[name]) for name in columns] for factor in factors],
     )

@@ -10,7 +10,7 @@ from sim.cli import options, terminal
 from sim.cli.conditions import conditions_of
 from sim.cli.folders import run_study
 from sim.errors import InputError
-from sim.fields.numbers import probability, relative
+from sim.fields.numbers import how_many, probability, relative
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
@@ -139,7 +139,7 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
             rows,
         )
     if summary["stopped"] != AS_ASKED:
-        terminal.say(f"{summary['replications']} replications: {summary['stopped']}")
+        terminal.say(f"{how_many(summary['replications'], 'replication')}: {summary['stopped']}")
     for warning in summary["warnings"]:
         terminal.say(f"Note: {warning}")
 
@@ -169,7 +169,7 @@ def _print_sweep(summary: Mapping[str, Any]) -> None:
             cells.append(form.text(each["mean"]) if each["half_width"] is None else with_bounds)
         rows.append([*cells, *(KEEPS[point["keeps"][words]] for words in keeps)])
     terminal.print_table(
-        f"{summary['scenario']}: {summary['replications']} replications a point, seed {summary['seed']}",
+        f"{summary['scenario']}: {how_many(summary['replications'], 'replication')} a point, seed {summary['seed']}",
         (*paths, *(form.title for form in forms.values()), *(f"keeps {words}" for words in keeps)),
         rows,
         left=len(paths),

@@ -15,7 +15,7 @@ import typer
 
 from sim.cli.streams import printable
 from sim.fields.metrics import Form, Forms
-from sim.fields.numbers import NO_NUMBER, general, length, money
+from sim.fields.numbers import NO_NUMBER, general, how_many, length, money
 from sim.lifecycle.failures import FAILURES
 from sim.scenario.month import Month, month_in
 
@@ -258,7 +258,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         rows.append((form.title, form.text(mean), around, *high))
     say(*answer_words(summary))
     title = (
-        f"{summary['scenario']}: {length(summary['horizon_h'])}, {count} replication{'s' * (count != 1)}, "
+        f"{summary['scenario']}: {length(summary['horizon_h'])}, {how_many(count, 'replication')}, "
         f"seed {summary['seed']}, engine {summary['engine']}, billing {summary['billing_policy']}"
     )
     level = f"{_confidence(summary)} interval of the mean"

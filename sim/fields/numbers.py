@@ -117,14 +117,24 @@ def count(value: float | None) -> str:
     return plain(value, 1 if abs(value) >= 10 else 2 if abs(value) >= 0.01 else 5)
 
 
+def how_many(number: int, what: str) -> str:
+    """A number of things; of several words the first has the plural.
+
+    >>> how_many(1, "VM"), how_many(1200, "kind of VM")
+    ('1 VM', '1,200 kinds of VM')
+    """
+    first, _, rest = what.partition(" ")
+    return f"{number:,} {first}{'' if number == 1 else 's'}{rest and ' ' + rest}"
+
+
 def length(hours: float) -> str:
     """How long something lasts, in the unit a reader would use."""
     if hours >= 48 and hours % 24 == 0:
-        return f"{hours / 24:,.0f} days"
+        return how_many(round(hours / 24), "day")
     if hours >= 72:
         return f"{hours / 24:,.1f} days"
     if hours == round(hours):
-        return "1 hour" if hours == 1 else f"{hours:,.0f} hours"
+        return how_many(round(hours), "hour")
     if hours >= 1:
         return f"{hours:,.2f} hours"
     return f"{hours * 60:,.10g} minutes"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.fields.numbers import in_currency, money, percent, relative
+from sim.fields.numbers import how_many, in_currency, money, percent, relative
 from sim.report import style
 from sim.report.answer import Table
 from sim.report.axes import Key
@@ -52,7 +52,7 @@ def _answer(study: Study) -> list[str]:
             f"{money(whole['actual']['list'])} on the invoice: {relative(whole['error'])}."
         )
     if held:
-        share = f"{sum(held)} of {len(held)} days lie in their {percent(study.confidence, 0)} range"
+        share = f"within its {percent(study.confidence, 0)} range: {sum(held)} of {how_many(len(held), 'day')}"
         where = {True: "inside", False: "outside", None: "without"}[whole["inside"]]
         said.append(f"The period's total is {where} its range; {share}.")
     return said or ["The invoice has no compute to compare."]

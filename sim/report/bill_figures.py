@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.arrays import Floats
 from sim.billing.meter_kinds import METERS
-from sim.fields.numbers import Scale, length, percent
+from sim.fields.numbers import Scale, how_many, length, percent
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import style
@@ -144,7 +144,7 @@ def cost_by_day(run: ReportedRun, scale: Scale) -> Drawn | None:
     words = f"from {scale.with_unit(float(total.min()))} to {scale.with_unit(float(total.max()))}"
     rows: list[list[object]] = [["day", *meters]]
     rows += [[str(day), *row] for day, row in zip(days, np.column_stack(list(costs.values())).tolist(), strict=True)]
-    return sheet.finish(alt=f"Cost of each of {len(days)} days, {words}.", rows=rows)
+    return sheet.finish(alt=f"Cost of each of {how_many(len(days), 'day')}, {words}.", rows=rows)
 
 
 def differ(values: Floats, by: float = 1e-9) -> bool:
@@ -190,7 +190,7 @@ def bill_distribution(run: ReportedRun, scale: Scale) -> Drawn | None:
     rows += [[label, None, None, value] for label, value in [("mean", stat.mean), *marks]]
     rows += [["interval of the mean", stat.low, stat.high, None], ["5-95 % range", stat.p05, stat.p95, None]]
     words = f"from {scale.with_unit(float(bills.min()))} to {scale.with_unit(float(bills.max()))}"
-    alt = f"Total bills of {len(bills):,} replications, {words}, mean {scale.with_unit(stat.mean)}."
+    alt = f"Total bills of {how_many(len(bills), 'replication')}, {words}, mean {scale.with_unit(stat.mean)}."
     return sheet.finish(alt=alt, rows=rows)
 
 

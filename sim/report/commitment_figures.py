@@ -3,7 +3,7 @@
 import numpy as np
 
 from sim.arrays import Floats
-from sim.fields.numbers import MONEY, in_currency, length, percent, plain
+from sim.fields.numbers import MONEY, how_many, in_currency, length, percent, plain
 from sim.report import clock, style
 from sim.report.answer import PageData, Table
 from sim.report.axes import Key
@@ -76,7 +76,7 @@ def commitment_use(run: ReportedRun) -> Drawn | None:
     step = step_h(run.horizon_h)
     remark = "replication 0" + ("" if step == 1 else f", each step the mean of {length(step)}")
     left_out = len(held) - len(shown)
-    remark += f", {left_out:,} more commitments in commitments.parquet" if left_out else ""
+    remark += f", {how_many(left_out, 'commitment')} more in commitments.parquet" if left_out else ""
     sheet = sheet_of(run, "commitment_use", "How much of what was bought is used in each hour?", remark)
     time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
     per_hour = {MONEY: f"{run.currency} an hour", "host hour": "hosts", "unit hour": "units"}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sim.fields.messages import list_words
-from sim.fields.numbers import general, percent, plain, probability
+from sim.fields.numbers import general, how_many, percent, plain, probability
 from sim.report import style
 from sim.report.answer import Card, Table
 from sim.report.axes import Key
@@ -40,7 +40,7 @@ def build_comparison(path: Path) -> Path:
     title, columns, rows = money.table()
     before_and_after = Table(caption=title, columns=["what", *columns[1:]], rows=rows)
     gains, why = common_random_numbers_table(study), study.content.get("stopped", AS_ASKED)
-    stopped = [] if why == AS_ASKED else [f"There are {study.replications:,} replications: {why}."]
+    stopped = [] if why == AS_ASKED else [f"There are {how_many(study.replications, 'replication')}: {why}."]
     sections = [
         Shown(title="Before and after", tables=[before_and_after] if money.savings else [], figures=figures),
         *([Shown(title="Cost against lateness", figures=trade[:1], tables=trade[1:])] if trade else []),

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from sim.fields.numbers import how_many
 from sim.report import style
 from sim.report.axes import Key, Sheet
 from sim.report.figure_fit import put_shares
@@ -67,7 +68,7 @@ def _seen(fit: DurationFit) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _footer(fits: Sequence[DurationFit], source: str, name: str) -> list[str]:
-    parts = [f"{LOOKS[fit.os][3]}: {fit.rows} rows, {fit.clusters} clusters" for fit in fits]
+    parts = [f"{LOOKS[fit.os][3]}: {how_many(fit.rows, 'row')}, {how_many(fit.clusters, 'cluster')}" for fit in fits]
     years = [year for fit in fits for year in fit.years or ()]
     if years:
         parts.append(years_words((min(years), max(years))))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sim.fields.numbers import how_many
 from sim.report import style
 from sim.report.axes import Axes, Key, Sheet
 from sim.report.style import Drawn
@@ -28,7 +29,7 @@ def draw(fit: Fit) -> Drawn:
     curve = fit.curve()
     question = f"Which distribution do the lifetimes of {style.shorten(fit.source, 40)} follow?"
     step = f"clock in steps of {format_duration(fit.stamp_s)}" if fit.stamp_s else ""
-    alive = f"{fit.vms:,} VMs, {fit.censored:,} still alive at the end"
+    alive = f"{how_many(fit.vms, 'VM')}, {fit.censored:,} still alive at the end"
     sheet = Sheet(NAME, question, (alive, step, f"numbers in {NAME}.csv"))
     axes = sheet.axes(190)
     put_shares(axes, AGES_S, float(curve.at_s[0]), float(curve.at_s[-1]))

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim.arrays import Floats
 from sim.fields.messages import list_words
-from sim.fields.numbers import count, length
+from sim.fields.numbers import count, how_many, length
 from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
@@ -30,7 +30,7 @@ Stay = tuple[float, float, PowerState]  # from, to, in what
 
 def sheet_of(run: ReportedRun, name: str, question: str, remark: str = "") -> Sheet:
     """A figure that says where it comes from."""
-    runs = "1 replication" if run.replications == 1 else f"{run.replications:,} replications"
+    runs = how_many(run.replications, "replication")
     origin = style.shorten(run.name, 40), f"seed {run.seed}", runs, f"billing policy {run.policy}"
     return Sheet(name, question, (*origin, f"numbers in figures/{name}.csv", remark))
 
@@ -38,7 +38,7 @@ def sheet_of(run: ReportedRun, name: str, question: str, remark: str = "") -> Sh
 def drawn_from(run: ReportedRun) -> str:
     """Which replications a figure over time is drawn from; empty: all."""
     drawn = len(run.stored.drawn)
-    return f"drawn from the first {drawn:,} replications" if drawn < run.replications else ""
+    return f"drawn from the first {how_many(drawn, 'replication')}" if drawn < run.replications else ""
 
 
 def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
@@ -79,7 +79,7 @@ def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
     alike = _alike({group: band.mean for group, band in timeline.running.items()})
     shown = alike[:MOST_LINES]
     left_out = len(run.groups) - sum(map(len, shown))
-    remark = f"{left_out:,} groups with fewer VMs left out" if left_out else ""
+    remark = f"left out: {how_many(left_out, 'group')} with fewer VMs" if left_out else ""
     if run.replications > 1:
         lines = "lines: mean, grey: 5\N{EN DASH}95 % of replications"
         remark = "; ".join(filter(None, (lines, drawn_from(run), remark)))
@@ -171,7 +171,7 @@ def single_vms(run: ReportedRun) -> Drawn:
     all_of_them = run.stored.vm_timelines
     number = min(len(all_of_them), MOST_VMS)
     timelines = [all_of_them[i * len(all_of_them) // number] for i in range(number)]  # evenly
-    of = f"{number:,} of {run.stored.vms_in_all:,} VMs" if run.stored.vms_in_all else f"{number:,} VMs"
+    of = f"{number:,} of {how_many(run.stored.vms_in_all, 'VM')}" if run.stored.vms_in_all else how_many(number, "VM")
     chosen = "the first of each group" if number == len(all_of_them) else "evenly from the first of each group"
     remark = f"{of}, {chosen} (no random sample), in replication 0"
     sheet = sheet_of(run, "single_vms", "Which states does a single VM pass through?", remark)
@@ -186,7 +186,7 @@ def single_vms(run: ReportedRun) -> Drawn:
     sheet.key(*(_key(state, policy) for state in shown))
     rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
     rows += [[vm, from_h, to_h, str(state)] for vm, stay in stays for from_h, to_h, state in stay]
-    return sheet.finish(alt=f"Power states of {len(timelines)} VMs over {length(end_h)}.", rows=rows)
+    return sheet.finish(alt=f"Power states of {how_many(len(timelines), 'VM')} over {length(end_h)}.", rows=rows)
 
 
 def _rows_of_states(axes: Axes, timelines: Sequence[Sequence[Stay]], least: float) -> list[PowerState]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from sim.billing.meter_kinds import METERS
+from sim.fields.numbers import how_many
 from sim.fields.rounding import rounded_parts
 from sim.report import style
 from sim.report.answer import brief
@@ -38,7 +39,7 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
     words = [scale.with_unit(part) for part in rounded_parts(scale, parts, total)]
     is_parted = not run.mean("cost.commitment")
     question = f"Which group costs what of {scale.with_unit(total)} {period}?" + " What part is idle?" * is_parted
-    remark = f"{left_out:,} groups that cost less left out" if left_out else ""
+    remark = f"left out: {how_many(left_out, 'group')} of lower cost" if left_out else ""
     sheet = sheet_of(run, "cost_by_group", question, remark)
     axes = sheet.axes(max(len(shown), 2) * ROW)
     currency = run.currency

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim.errors import ResultError
-from sim.fields.numbers import length
+from sim.fields.numbers import how_many, length
 from sim.report import answer, clock, sections, style
 from sim.report.folder import ReportedRun
 from sim.report.sections import Shown
@@ -27,7 +27,7 @@ def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money:
     data = answer.page_data(run, hours, money)
     facts = [length(run.counted_h), clock.span(run.own_start, run.horizon_h)]
     facts.append(f"warm-up of {length(run.warm_up_h)} left out" if run.warm_up_h else "")
-    facts.append(f"{run.replications:,} replication{'' if run.replications == 1 else 's'}")
+    facts.append(how_many(run.replications, "replication"))
     facts += [f"seed {run.seed}", f"billing policy {run.policy}"]
     return fill(
         title=f"{run.title}: what the fleet did and what it cost",

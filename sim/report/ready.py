@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sim.arrays import Floats
-from sim.fields.numbers import count, percent, plain
+from sim.fields.numbers import count, how_many, percent, plain
 from sim.report import style
 from sim.report.answer import PageData, Table
 from sim.report.axes import Key
@@ -45,7 +45,7 @@ def ready_curve(run: ReportedRun) -> Drawn | None:
     shown = [group for group in curves if group != FLEET] or [FLEET]
     shown = sorted(shown, key=lambda group: -longest[group])[:MOST_GROUPS]
     left_out = len(curves) - 1 - len(shown)
-    remark = f"{left_out:,} groups that are ready sooner left out" if left_out > 0 else ""
+    remark = f"left out: {how_many(left_out, 'group')}, ready sooner" if left_out > 0 else ""
     remark = "; ".join(filter(None, (drawn_from(run), remark)))
     sheet = sheet_of(run, "ready_curve", "How long after they are needed are VMs ready?", remark)
     axes = sheet.axes(150)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sim.fields.messages import capital
 from sim.fields.metrics import Form
-from sim.fields.numbers import Scale, compact, estimate, general, percent, plain
+from sim.fields.numbers import Scale, compact, estimate, general, how_many, percent, plain
 from sim.report import style
 from sim.report.answer import Table, brief
 from sim.report.axes import Axes, Key, Sheet, whisker_key
@@ -141,7 +141,7 @@ def build_sensitivity(path: Path) -> Path:
     form = study.form(study.content["metric"])
     return write(
         study, figures, [Shown(title="Every setting", figures=figures, tables=[_factors_table(study)])],
-        kind="sensitivity", name=study.title, each=f"at each of {study.content['points']:,} points, with common random numbers",
+        kind="sensitivity", name=study.title, each=f"at each of {how_many(study.content['points'], 'point')}, with common random numbers",
         answer=[_most_important(study, form)], file="sensitivity.json",
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sim.errors import ResultError
 from sim.fields.metrics import Form, Forms
-from sim.fields.numbers import percent
+from sim.fields.numbers import how_many, percent
 from sim.report import page, sources
 from sim.report.axes import Sheet
 from sim.report.sections import Shown
@@ -51,7 +51,7 @@ def sheet_of(study: Study, name: str, question: str, remark: str = "") -> Sheet:
     sure = (
         f"{percent(study.confidence, 0)} intervals" if study.replications > 1 else "no intervals from one replication"
     )
-    origin = f"seed {study.seed}", f"{study.replications:,} replications", f"numbers in figures/{name}.csv"
+    origin = f"seed {study.seed}", how_many(study.replications, "replication"), f"numbers in figures/{name}.csv"
     return Sheet(name, question, (*origin, remark or sure))
 
 
@@ -94,7 +94,7 @@ def write(
         title="Where these figures come from", tables=[sources.facts(sources.pairs(study.provenance))], is_open=False,
         note=f"{sources.FILES}; all figures of all groups in {file}.",
     )  # fmt: skip
-    runs = f"{study.replications:,} replication{'' if study.replications == 1 else 's'} {each}"
+    runs = f"{how_many(study.replications, 'replication')} {each}"
     said = {"cards": []} | said
     text = page.fill(
         title=f"{name}: {kind}", kind=kind, name=name, facts=[runs, f"seed {study.seed}"],

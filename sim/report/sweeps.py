@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.fields.messages import capital, list_words
-from sim.fields.numbers import compact, percent
+from sim.fields.numbers import compact, how_many, percent
 from sim.report import style
 from sim.report.answer import Table
 from sim.report.axes import Key
@@ -28,7 +28,7 @@ def build_sweep(path: Path) -> Path:
     figures = [sweep_lines(study, metric, along) for metric in study.content["metrics"] for along in worth]
     paths = [path for axis in study.content["axes"] for path in axis["paths"]]
     points = study.content["points"]
-    over = f"{len(points):,} points over {list_words([label_of(path) for path in paths], 'and')}"
+    over = f"{how_many(len(points), 'point')} over {list_words([label_of(path) for path in paths], 'and')}"
     sections = [Shown(title=capital(over), figures=figures, tables=[_sweep_table(study, paths)])]
     if (
         trade := cost_against_lateness(study, {settings_words(point): point["metrics"] for point in points})

@@ -1,6 +1,6 @@
 """From the base's cost to that of each variant, cause by cause."""
 
-from sim.fields.numbers import Scale, signed
+from sim.fields.numbers import Scale, how_many, signed
 from sim.report import style
 from sim.report.axes import Key
 from sim.report.studies import Study, sheet_of
@@ -32,7 +32,9 @@ def waterfall(study: Study) -> Drawn | None:
     if not shown:
         return None
     left_out = len(answer.savings) - MOST_PANELS
-    remark = "mean over replications" + (f"; {left_out:,} more variants in causes.csv" if left_out > 0 else "")
+    remark = "mean over replications" + (
+        f"; {how_many(left_out, 'variant')} more in causes.csv" if left_out > 0 else ""
+    )
     sheet = sheet_of(study, "causes", "Why does the cost differ?", remark)
     said: list[str] = []
     rows: list[list[object]] = [["variant", "cause", "from", "to"]]

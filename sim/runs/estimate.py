@@ -11,6 +11,7 @@ from pathlib import Path
 from sim.engines.engine_selection import choose_engine, engine_asked_for, expected_moves, kernel_of, moves_for_kernel
 from sim.engines.speed import speeds
 from sim.errors import MachineError
+from sim.fields.numbers import how_many
 from sim.model.plan import FleetPlan
 from sim.units import SECONDS_PER_HOUR, format_duration
 
@@ -34,7 +35,7 @@ class WorkEstimate:
     @property
     def words(self) -> str:
         """One line."""
-        of = f"{self.replications:,} replication{'s' * (self.replications != 1)}"
+        of = how_many(self.replications, "replication")
         took = "under a second" if self.seconds < 1 else f"about {format_duration(float(f'{self.seconds:.2g}'))}"
         return f"about {_rounded(self.events)} events in {of}: {took}, {_gib(self.memory_bytes)} of memory"
 

@@ -23,6 +23,7 @@ from sim.arrays import Floats
 from sim.billing.meters import BillLine
 from sim.billing.money import NANO_PER_USD
 from sim.errors import ResultError
+from sim.fields.numbers import how_many
 from sim.lifecycle.power import PowerState
 from sim.runs import arrow, remote
 from sim.runs.atomic_write import SUMMARY
@@ -129,7 +130,7 @@ class StoredResult(Pictured):
         stated, found = int(self.summary["replications"]), []
         if len(self.numbers) != stated:
             raise ResultError(
-                f"{self.folder}: replications.parquet holds {len(self.numbers)} replications, "
+                f"{self.folder}: replications.parquet holds {how_many(len(self.numbers), 'replication')}, "
                 f"summary.json says {stated}"
             )
         path, words = self.folder / "replications.parquet", ("group", "metric")
@@ -339,11 +340,11 @@ class StoredResult(Pictured):
 
     def __repr__(self) -> str:
         said = self.summary
-        return f"<result of {said['scenario']!r} in {self.folder}: {said['replications']} replications>"
+        return f"<result of {said['scenario']!r} in {self.folder}: {how_many(said['replications'], 'replication')}>"
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""
-        caption = f"{self.summary['scenario']}: {self.summary['replications']} replications"
+        caption = f"{self.summary['scenario']}: {how_many(self.summary['replications'], 'replication')}"
         return html_table(caption, self.summary["metrics"], self.summary.get("currency", "USD"))
 
 

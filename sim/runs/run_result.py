@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError
 from sim.fields.metrics import domain_of
+from sim.fields.numbers import how_many
 from sim.lifecycle.power import PowerState
 from sim.runs.answer_words import stopping_words
 from sim.runs.atomic_write import SUMMARY, new_folder
@@ -261,12 +262,12 @@ class RunResult(Pictured):
     def __repr__(self) -> str:
         cost = self.estimate("cost.total")
         within = "" if cost.half_width is None else f" ± {cost.half_width:,.2f}"
-        return f"<run of {self.scenario.name!r}: {self.n} replications, {self.scenario.prices.currency} {cost.mean:,.2f}{within}>"
+        return f"<run of {self.scenario.name!r}: {how_many(self.n, 'replication')}, {self.scenario.prices.currency} {cost.mean:,.2f}{within}>"
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""
         metrics = {name: self.estimate(name).as_dict() for name in self.metric_names()}
-        caption = f"{self.scenario.name}: {self.n} replications, seed {self.seed}"
+        caption = f"{self.scenario.name}: {how_many(self.n, 'replication')}, seed {self.seed}"
         return html_table(caption, metrics, self.scenario.prices.currency)
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from sim.billing.commitments import TERMS, CapacityReservation, Commitment, DedicatedHost, Reservation, SavingsPlan
 from sim.catalog import Catalogue, Term
 from sim.fields.messages import list_words
+from sim.fields.numbers import how_many
 from sim.fields.types import Flag, Name, NotNegative, Price, Section, Text, Whole, default_field
 
 
@@ -175,7 +176,7 @@ class DedicatedHostSection(CommitmentBase):
 
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
         return (
-            f"{self.quantity} machine{'s' * (self.quantity != 1)} of {self.vcpus} vCPU at {self.hourly:g} "
+            f"{how_many(self.quantity, 'machine')} of {self.vcpus} vCPU at {self.hourly:g} "
             f"{currency} an hour for {list_words(self.groups, 'and')}"
         )
 

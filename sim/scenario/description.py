@@ -10,6 +10,7 @@ from sim.catalog.catalogue import Catalogue
 from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.fields.defaults import DEFAULTS, OURS, SYSTEMS, Sourced, Trust, default_key, to_plain
 from sim.fields.messages import list_words, show_value
+from sim.fields.numbers import how_many
 from sim.fields.registry import checked_sentence, checked_sentences
 from sim.fields.tables import GROUP_TABLES, own_words
 from sim.fields.types import Section
@@ -75,7 +76,7 @@ def _whole(file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue) -
         *([file.title] if file.title else []),
         *(file.description or "").strip().splitlines(),
         f"{file.name}: {format_duration(file.horizon_s)} from {file.start:%A %Y-%m-%d %H:%M} UTC{warm_up},",
-        f"  {file.replications} replication{'s' * (file.replications != 1)} with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
+        f"  {how_many(file.replications, 'replication')} with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
         (
             f"  Billed by policy {policy.name} ({policy.title}), prices of {list_words(regions, 'and')} in {file.prices.currency}"
             f" from {priced}{adjusted}{own}{rounded}."
@@ -151,11 +152,11 @@ def _growth(group: Group, file: ScenarioFile) -> str:
     if len(shown) > MOST_STEPS:
         shown = [*shown[: MOST_STEPS - 1], "...", shown[-1]]
     later = f", then {', '.join(shown)}" if shown else ", and no step in the run"
-    return f"{first:,} VMs at t = 0{later}{rate}; where the number falls, the highest numbers are deleted."
+    return f"{how_many(first, 'VM')} at t = 0{later}{rate}; where the number falls, the highest numbers are deleted."
 
 
 def _what(group: Group) -> str:
-    number = f"{group.count:,} VM{'' if group.count == 1 else 's'}" if group.is_counted else "VMs"
+    number = how_many(group.count, "VM") if group.is_counted else "VMs"
     by_record = group.has_own_sizes and "size" not in group.model_fields_set
     words = [f"{number} of {'the sizes in its trace' if by_record else group.size}, {group.os}"]
     if group.region is not None:

@@ -2,6 +2,7 @@
 
 from sim.engines.shared.placement import POLICIES
 from sim.fields.messages import list_words
+from sim.fields.numbers import how_many
 from sim.fields.registry import checked_sentences
 from sim.fields.tables import PLATFORM_TABLES, own_words
 from sim.scenario.file_model import ScenarioFile
@@ -69,7 +70,7 @@ def _pool(pool: Hosts, currency: str) -> str:
     racks = f" in {pool.racks} racks" if pool.racks > 1 else ""
     whose = f", for {list_words(pool.only_groups, 'and')} only" if pool.only_groups else ""
     whose += f", each {pool.hourly:g} {currency} an hour" if pool.hourly is not None else ""
-    return f"{pool.name}: {pool.count:,} host{'s' * (pool.count != 1)} of {pool.vcpus} vCPU and {pool.memory_gib:g} GiB{where}{racks}{whose}."
+    return f"{pool.name}: {how_many(pool.count, 'host')} of {pool.vcpus} vCPU and {pool.memory_gib:g} GiB{where}{racks}{whose}."
 
 
 def _quota(platform: Platform, several: bool) -> list[str]:

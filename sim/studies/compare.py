@@ -14,6 +14,7 @@ from typing import Any, Unpack
 
 from sim.errors import InputError
 from sim.fields.metrics import hosts_sentence
+from sim.fields.numbers import how_many
 from sim.runs.atomic_write import COMPARISON
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, HEADLINES, check_metric
@@ -155,7 +156,7 @@ class Comparison(Pictured):
 
     def __repr__(self) -> str:
         costs = ", ".join(f"{name}: {_signed(by_metric['cost.total'])}" for name, by_metric in self.differences.items())
-        return f"<comparison with {self.base.scenario.name!r} over {self.n} replications, {self.currency}: {costs}>"
+        return f"<comparison with {self.base.scenario.name!r} over {how_many(self.n, 'replication')}, {self.currency}: {costs}>"
 
     def _repr_html_(self) -> str:
         """The answer and why, for notebooks."""
@@ -280,7 +281,7 @@ def _why_stop(comparison: Comparison, precision: float, look: int, cap: int) -> 
     if not undecided:
         return f"every headline difference is within {precision:.3g} of the base's figure, or its sign is decided"
     if comparison.n >= cap:
-        return f"the cap of {cap} replications was hit; still open: {', '.join(undecided)}"
+        return f"the cap of {how_many(cap, 'replication')} was hit; still open: {', '.join(undecided)}"
     return ""
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sim.errors import InputError
+from sim.fields.numbers import how_many
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET
 from sim.runs.options import RunOptions, StudyKeywords, options_from
@@ -121,7 +122,7 @@ class Sensitivity(Pictured):
 
     def __repr__(self) -> str:
         first = self.rows[0]["factor"]
-        return f"<{self.method} of {self.metric} over {len(self.rows)} settings: {first} moves it most>"
+        return f"<{self.method} of {self.metric} over {how_many(len(self.rows), 'setting')}: {first} moves it most>"
 
     def _repr_html_(self) -> str:
         """The table, for notebooks."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
+from sim.fields.numbers import how_many
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, HEADLINES
 from sim.runs.options import PreciseKeywords, options_from
@@ -135,7 +136,7 @@ class Sweep(Pictured):
 
     def __repr__(self) -> str:
         over = " x ".join(f"{'+'.join(axis.paths)} ({len(axis.values)})" for axis in self.axes)
-        return f"<sweep of {self.scenario.name!r} over {over}, {self.n} replications a point>"
+        return f"<sweep of {self.scenario.name!r} over {over}, {how_many(self.n, 'replication')} a point>"
 
     def _repr_html_(self) -> str:
         """The metrics asked for at each point, for notebooks."""
@@ -148,7 +149,7 @@ class Sweep(Pictured):
             for point in content["points"]
         ]  # fmt: skip
         return html_rows(
-            f"{content['scenario']}: means of {self.n} replications",
+            f"{content['scenario']}: means of {how_many(self.n, 'replication')}",
             [*paths, *(form.title for form in forms.values())],
             rows,
         )

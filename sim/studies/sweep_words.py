@@ -5,7 +5,7 @@ from typing import Any
 
 from sim.fields.messages import capital, list_words
 from sim.fields.metrics import Form, Forms
-from sim.fields.numbers import count, money_decimals, rounded
+from sim.fields.numbers import count, how_many, money_decimals, rounded
 from sim.runs.answer_words import few_words, stopping_words
 from sim.scenario.month import PER_MONTH, month_in, said_of
 from sim.studies.axes import label_of, value_words
@@ -48,7 +48,7 @@ def _kept(content: Mapping[str, Any], kept: Sequence[Point], cost: str) -> str:
     currency = content.get("currency", "USD")
     target = list_words([parse_constraint(words).plain_words(currency) for words in content["keep"]], "and")
     undecided = [p for p in points if UNDECIDED in p["keeps"].values() and p not in kept]
-    doubt = f"{count(len(undecided))} of {len(points)} can't be decided by {content['replications']} replications (more: -n)"
+    doubt = f"{count(len(undecided))} of {len(points)} can't be decided by {how_many(content['replications'], 'replication')} (more: -n)"
     if not kept:
         return f"None of the {len(points)} tried is shown to keep {target}{f'; {doubt}' if undecided else ''}."
     if not cost:

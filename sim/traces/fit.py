@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.arrays import Floats
 from sim.distributions.kinds import Distribution
+from sim.fields.numbers import how_many
 from sim.traces.arrivals import ArrivalFit, fit_arrivals
 from sim.traces.estimate import Estimate, estimate, inverse, sandwich
 from sim.traces.families import FAMILIES, MIXTURE
@@ -101,7 +102,7 @@ def fit(trace: Trace, *, families: Sequence[str] = tuple(FAMILIES), seed: int = 
     ended = lifetimes.total - lifetimes.censored
     if ended < FEWEST:
         raise ValueError(
-            f"{ended} VMs began and ended in the window of {trace.path.name}: a fit takes {FEWEST} or more"
+            f"{how_many(ended, 'VM')} began and ended in the window of {trace.path.name}: a fit takes {FEWEST} or more"
         )
     seen = turnbull(lifetimes)
     fits = [estimate(FAMILIES[family], lifetimes) for family in families]
@@ -176,7 +177,7 @@ def _notes(trace: Trace, arrivals: ArrivalFit) -> tuple[str, ...]:
     notes = [f"assumed: {line}" for line in trace.content.assumptions]
     if trace.alive_at_start:
         notes.append(
-            f"{trace.alive_at_start:,} VMs were there at the start: their lifetimes are seen in part and left out here"
+            f"VMs that were there at the start ({trace.alive_at_start:,}) are left out here: of their lifetimes a part is seen"
         )
     if not arrivals.batches_known:
         step = format_duration(trace.stamp_s)

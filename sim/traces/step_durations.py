@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from sim.distributions.kinds import Distribution, Lognormal
 from sim.fields.defaults import SYSTEMS
+from sim.fields.numbers import how_many
 from sim.traces.durations import CONFIDENCE, DurationFit, DurationFits
 from sim.traces.families import LOGNORMAL
 from sim.traces.to_toml import check_group_name, distribution_toml
@@ -134,7 +135,7 @@ def describe_fit(fit: DurationFit, family: str = FAMILY) -> str:
     failed = f", {fit.failed} of them failed" if fit.failed else ""
     p = "" if one.goodness.p is None else f", p = {one.goodness.p:.2g}"
     return (
-        f"{where}, {fit.os or 'any guest OS'}: {fit.rows} rows{years} in {fit.clusters} clusters{failed}; {family}, {values}; "
+        f"{where}, {fit.os or 'any guest OS'}: {how_many(fit.rows, 'row')}{years} in {how_many(fit.clusters, 'cluster')}{failed}; {family}, {values}; "
         f"off by at most {100 * one.goodness.distance:.0f} %{p}"
     )
 
@@ -143,7 +144,7 @@ def findings(fits: DurationFits, family: str = FAMILY) -> list[str]:
     """What was found and what was left out, a line each, operations that are no step of the model included."""
     counted = sum(fit.rows for fit in fits.fits)
     lines = [
-        f"{fits.source}: {fits.rows:,} operations, {counted:,} of them fitted",
+        f"{fits.source}: {how_many(fits.rows, 'operation')}, {counted:,} of them fitted",
         f"each cluster (same source, day and guest OS) weighs one; intervals of {100 * CONFIDENCE:.0f} % from clusters",
     ]
     for fit in fits.fits:
@@ -155,7 +156,7 @@ def findings(fits: DurationFits, family: str = FAMILY) -> list[str]:
         )
         lines.append(describe_fit(fit, family) + better)
         lines += [
-            f"  {years_words(one.years)}: {one.rows} rows in {one.clusters} clusters, median {_value('median_s', one.median_s)} "
+            f"  {years_words(one.years)}: {how_many(one.rows, 'row')} in {how_many(one.clusters, 'cluster')}, median {_value('median_s', one.median_s)} "
             f"({_value('median_s', one.interval_s[0])} to {_value('median_s', one.interval_s[1])})"
             for one in fit.periods
         ]  # fmt: skip

@@ -17,6 +17,7 @@ from pyarrow.csv import ConvertOptions, ReadOptions, read_csv
 
 from sim import files
 from sim.errors import Fault, TraceError
+from sim.fields.numbers import how_many
 
 LINES_AT_ONCE = 32_768
 MOST_FAULTS = 10
@@ -139,7 +140,7 @@ def _careful(texts: list[str], path: Path, names: Sequence[str], wanted: Sequenc
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) != len(names):
-                problem = f"{len(row)} columns"
+                problem = how_many(len(row), "column")
                 hint = f"a row has {len(names)}: {', '.join(names)}"
                 faults.append(Fault(field="", problem=problem, hint=hint, value=",".join(row), file=str(path), line=at))
                 if len(faults) == MOST_FAULTS:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.distributions.kinds import Distribution, Exponential, Lognormal, Mixture, Weibull
+from sim.fields.numbers import how_many
 from sim.traces.fit import DistributionFit, Fit, fit
 from sim.traces.trace import open_trace
 from sim.units import format_duration
@@ -22,7 +23,7 @@ def group_section(fit: Fit, *, name: str, size: str, family: str | None = None) 
     check_group_name(name)
     distribution = fit.best if family is None else fit.of_family(family)
     arrivals = fit.arrivals
-    lines = [f"# from {_comment(fit.source)}: {fit.vms} VMs, {fit.censored} of them still alive at the end"]
+    lines = [f"# from {_comment(fit.source)}: {how_many(fit.vms, 'VM')}, {fit.censored} of them still alive at the end"]
     lines += [f"# {_comment(note)}" for note in fit.notes]
     lines += [f"# {_comment(note)}" for note in _cautions(fit, distribution)]
     lines += ["[[group]]", f'name = "{name}"', f'size = "{size}"', "", "  [group.arrivals]"]
@@ -86,7 +87,7 @@ def findings(fit: Fit) -> list[str]:
         )
     lines.append("errors of the first: " + ", ".join(_with_errors(fit.best)))
     lines.append(
-        f"arrivals: {arrivals.vms_per_h:,.1f} VMs an hour in {arrivals.requests:,} requests of {arrivals.mean_batch:.2f} VMs "
+        f"arrivals: {arrivals.vms_per_h:,.1f} VMs an hour in {how_many(arrivals.requests, 'request')} of {arrivals.mean_batch:.2f} VMs "
         f"({100 * arrivals.alone:.0f} % alone, p90 {arrivals.batch_p90}, p99 {arrivals.batch_p99}, largest {arrivals.largest_batch:,})"
     )
     lines.append(

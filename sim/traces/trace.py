@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import TraceError
+from sim.fields.numbers import how_many
 from sim.files import near_file, refusal
 from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading, get_reader
@@ -66,8 +67,8 @@ class Trace:
         """What was read and what was assumed, in words."""
         content = self.content
         lines = [
-            f"{self.path.name} ({self.format}): {self.rows:,} VMs in {format_duration(content.window_s)}, {self.vm_h:,.1f} VM-hours",
-            f"{self.alive_at_start:,} were there at the start, {self.still_alive:,} still at the end; {len(self.vm_sizes):,} kinds of VM",
+            f"{self.path.name} ({self.format}): {how_many(self.rows, 'VM')} in {format_duration(content.window_s)}, {self.vm_h:,.1f} VM-hours",
+            f"{self.alive_at_start:,} {'was' if self.alive_at_start == 1 else 'were'} there at the start, {self.still_alive:,} still at the end; {how_many(len(self.vm_sizes), 'kind of VM')}",
         ]
         if content.stamp_s:
             lines.append(f"times in steps of {format_duration(content.stamp_s)}")

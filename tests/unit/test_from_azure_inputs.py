@@ -179,7 +179,7 @@ def test_resource_graph_knows_the_disks_of_vms_that_are_off(tmp_path: Path) -> N
     assert 'initial = "deallocated"' in text
     assert 'os = "windows"' in text
     assert 'disks = ["E6", "P20_ZRS"]' in text
-    assert "off-1: 1 disks of unknown kind or size are left out" in text
+    assert "off-1: 1 disk of unknown kind or size left out" in text
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_list_of_vms_in_any_spelling(tmp_path: Path, content: Any, rows: int, 
     [
         ({}, "the folder is empty"),
         ({"notes.txt": "x"}, "no file names VMs: notes.txt: this is text of another kind"),
-        ({"vms.json": [vm("a", location="mars")]}, "none of 1 VMs can be simulated: "),
+        ({"vms.json": [vm("a", location="mars")]}, "of 1 VM none can be simulated: "),
     ],
 )
 def test_folders_of_which_nothing_can_be_made(tmp_path: Path, files: dict[str, Any], words: str) -> None:
@@ -511,7 +511,7 @@ def test_charges_of_every_kind_are_used_or_named(tmp_path: Path) -> None:
         "unreadable": ("cost 'much' is no number", 1, 0.0),
     }
     assert (
-        "# Invoiced, but no part of the scenario: 6.93 USD # no resource: 7.00 in 1 rows (it names no resource)"
+        "# Invoiced, but no part of the scenario: 6.93 USD # no resource: 7.00 in 1 row (it names no resource)"
         in text_of(found)
     )
     web = next(each for each in found.vms if each.name == "web-1")
@@ -966,6 +966,6 @@ def test_long_lists_are_cut_in_the_file_and_whole_in_the_answer(tmp_path: Path) 
     text = text_of(found)
     assert "# VMs: 1 of 204 are in the groups below." in text
     assert "# and 3 more, in the answer of --json" in text
-    assert "# and 3 more kinds: 6.00" in text
+    assert "# and 3 kinds more: 6.00" in text
     answer = as_object(found, "fleet.toml")
     assert (answer["counts"], len(answer["not_in_the_scenario"])) == ({"vms": 204, "placed": 1, "listed": 203}, 43)

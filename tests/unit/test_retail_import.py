@@ -233,7 +233,7 @@ class TestWhatIsTaken:
         made = imported([item(armSkuName="standard_d4S_v5"), item(armSkuName="Standard_Q7_v1")])
         assert made.catalogue.get_size("Standard_D4s_v5").vcpus == 4
         assert made.catalogue.get_size("Standard_Q7_v1").vcpus is None
-        assert any("unknown for 1 sizes: Standard_Q7_v1" in note for note in made.notes)
+        assert any("unknown for 1 size: Standard_Q7_v1" in note for note in made.notes)
 
     def test_the_catalogue_is_read_back_as_it_was(self, imported, tmp_path: Path) -> None:
         """`prices import` writes what `run` reads."""

@@ -190,7 +190,7 @@ def test_a_load_from_a_file_beside_the_scenario(tmp_path):
     )
     (tmp_path / "load.csv").write_text("rps\n" + "".join(f"{hour}\n" for hour in range(168)))
     assert load(path).fleet_plan().groups[0].demand.load == tuple(map(float, range(168)))
-    for rows, says in (("rps\n1\n", "has 1 rows"), ("rps\n-1\n", "row 2 .* needs a load"), ("x\n1\n", "no column")):
+    for rows, says in (("rps\n1\n", "has 1 row[ ;]"), ("rps\n-1\n", "row 2 .* needs a load"), ("x\n1\n", "no column")):
         (tmp_path / "load.csv").write_text(rows)
         with pytest.raises(ScenarioError, match=says) as caught:
             load(path)
@@ -209,7 +209,7 @@ def test_count_and_schedule_wait_while_a_load_is_followed():
 def test_a_maximum_too_small_for_the_load_is_reported():
     """Overload that follows from the file alone should not be a surprise."""
     output = "\n".join(scenario({"autoscale": {**SCALED, "max": 2}}).describe())
-    assert "2 VMs serve at most 8." in output
+    assert "At most 2 VMs: for a load of 8." in output
 
 
 def test_a_load_is_simulated():

@@ -120,7 +120,7 @@ def test_what_cannot_be_fitted_is_said(tmp_path):
     """Too few ends, an unknown family, a name that is no group's."""
     few = tmp_path / "few.csv"
     few.write_text("created,lifetime,vcpus,memory\n0,10,1,1\n5,,1,1\n")
-    with pytest.raises(ValueError, match="1 VMs began and ended"):
+    with pytest.raises(ValueError, match="1 VM began and ended"):
         fit(open_trace(few, "columns"))
     trace = open_trace(made_trace(tmp_path / "t.csv", days=1), "columns")
     with pytest.raises(ValueError, match="gamma: the families of distributions are exponential"):

@@ -139,6 +139,14 @@ def test_a_vm_that_was_gone_before_the_window_is_left_out(tmp_path):
     assert (opened.rows, opened.left_out) == (2, 1)
 
 
+def test_one_of_something_reads_right(tmp_path):
+    """A VM of one kind; a trace said "1 VMs" and "1 kinds of VM"."""
+    content = "created_s,vcpu,mem_gib,life_lo_s,life_hi_s,censored\n0,1,1,1000,1000,0\n"
+    first, second, *_ = open_trace(write(tmp_path / "t.csv", content), "columns", window_s=10_001).describe()
+    assert first.startswith("t.csv (columns): 1 VM in ")
+    assert second == "0 were there at the start, 0 still at the end; 1 kind of VM"
+
+
 def test_a_row_is_censored_at_the_end_of_its_own_watch(tmp_path):
     """Seen for 1,000 s and for 3,000 to 5,000 s, and then no more, in a window of 10,000 s: 1,000 s, the middle, and to the end."""
     content = "created_s,vcpu,mem_gib,life_lo_s,life_hi_s,censored\n0,1,1,1000,1000,1\n0,1,1,3000,5000,1\n0,1,1,9000,11000,1\n0,1,1,10000,10000,0\n"

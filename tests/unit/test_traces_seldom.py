@@ -63,7 +63,7 @@ def test_vms_that_were_there_at_the_start_are_left_out_of_a_fit_and_said(tmp_pat
     ]
     found = fit(opened(tmp_path, "-50,90,1,1,x", *crowds, origin_s=0.0), families=("exponential",))
     assert found.vms == len(crowds)
-    assert "1 VMs were there at the start: their lifetimes are seen in part and left out here" in found.notes
+    assert "VMs that were there at the start (1) are left out here: of their lifetimes a part is seen" in found.notes
     section = group_section(found, name="crowds", size="Standard_D2s_v5")
     assert "times as unevenly as the Poisson process of this section" in section
 

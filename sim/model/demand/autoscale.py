@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words
+from sim.fields.numbers import how_many
 from sim.fields.recurring import Recurring
 from sim.fields.samples import read_samples
 from sim.fields.types import (
@@ -132,7 +133,7 @@ class Load(Section):
             self._by_hour = read_samples(file, self.column, what="a load")
             if len(self._by_hour) not in HOURS_OF:
                 raise ValueError(
-                    f"{file} has {len(self._by_hour)} rows; a load has a row for each of the 24 hours of a day or the 168 of a week"
+                    f"{file} has {how_many(len(self._by_hour), 'row')}; a load has a row for each of the 24 hours of a day or the 168 of a week"
                 )
         return self
 
@@ -276,7 +277,7 @@ class AutoscaleSection(DemandSection):
                 " the others are spot."
             )
         if max(load) > self.max * self.per_vm:
-            words += f" {self.max} VMs serve at most {self.max * self.per_vm:g}."
+            words += f" At most {how_many(self.max, 'VM')}: for a load of {self.max * self.per_vm:g}."
         waiting = (key for key, kind in DEMAND_KINDS.items() if kind.waits_for_autoscale)
         unused = [key for key in ("count", "create_over", *waiting) if key in group.model_fields_set]
         if unused:

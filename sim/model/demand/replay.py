@@ -24,6 +24,7 @@ from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError, TraceError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import close_match, list_words, show_value
+from sim.fields.numbers import how_many
 from sim.fields.types import Positive, PositiveSeconds, Text, default_field, in_utc, read_seconds
 from sim.model.demand.base import (
     DEMAND_KINDS,
@@ -332,7 +333,9 @@ def _refused_at(*place: str) -> Iterator[None]:
         first, more = error.faults[0], len(error.faults) - 1
         problem, hint = _halves(first.problem)
         hint = hint or f'name a size for it: sizes = {{ "{_key(first.value)}" = "Standard_D4s_v5" }}'
-        raise _SizeFault(place, problem + (f" (and {more} more kinds of VM)" if more else ""), hint) from None
+        raise _SizeFault(
+            place, problem + (f" (and {how_many(more, 'kind of VM')} more)" if more else ""), hint
+        ) from None
 
 
 def _key(shape: object) -> str:

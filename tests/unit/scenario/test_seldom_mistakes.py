@@ -122,7 +122,7 @@ def test_of_many_steps_the_first_and_the_last_are_told() -> None:
     """A line has room for few."""
     steps = [{"at": f"2026-01-{day:02}", "count": day} for day in range(2, 32)]
     said = "\n".join(sim.from_dict({**FLEET, "group": [{"name": "web", "count": 1, "count_steps": steps}]}).describe())
-    assert "1 VMs at t = 0, then 2 from 2026-01-02, " in said
+    assert "1 VM at t = 0, then 2 from 2026-01-02, " in said
     assert "..., 31 from 2026-01-31" in said
     assert "20 from 2026-01-20" not in said
 
