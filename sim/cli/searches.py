@@ -8,7 +8,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.folders import run_study
-from sim.fields.metrics import Forms, hosts_sentence
+from sim.fields.metrics import Forms, hosts_sentence, trust_sentence
 from sim.fields.numbers import NO_NUMBER, asked_percent, estimate, general, how_many, length, percent
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
@@ -142,6 +142,8 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
     )
     if sentence := hosts_sentence(summary.get("unpriced_hosts", ())):
         terminal.say(sentence)
+    if "trusted_share" in summary:
+        terminal.say(trust_sentence(summary["trusted_share"]))
 
 
 def _print_purchases(summary: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from sim.studies.answers import Answer
 from sim.studies.axes import axes_of, changed, value_words
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, parse_constraint
 from sim.studies.size_search import Runner, Search, Trial, find
-from sim.studies.study_folders import period_of, table_of, write_study
+from sim.studies.study_folders import doubt_in, period_of, table_of, write_study
 from sim.studies.sweep import column_value
 
 
@@ -104,6 +104,7 @@ class Sizing(Answer):
 
     def summary(self) -> dict[str, Any]:
         """The content of `size.json`."""
+        shares = [doubt_in(trial.run).get("trusted_share", 1.0) for trial in self.trials]
         return {
             "scenario": self.scenario.name,
             "currency": self.scenario.prices.currency,
@@ -124,6 +125,7 @@ class Sizing(Answer):
             "least_replications": self.least if math.isfinite(self.least) else None,
             **({"unpriced_hosts": hosts} if (hosts := self.scenario.unpriced_hosts()) else {}),
             "trials": list(self.rows()),
+            **({"trusted_share": min(shares)} if min(shares) < 1.0 else {}),
         }
 
     def write(self, folder: str | Path) -> Path:

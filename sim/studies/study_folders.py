@@ -32,6 +32,12 @@ def period_of(scenarios: Collection[Scenario], varied: Collection[str] = ()) -> 
     return {"hours": hours_of(next(iter(scenarios))), **worst.as_dict()}
 
 
+def doubt_in(run: RunResult) -> dict[str, float]:
+    """For a study's summary: the share of a run's cost at trusted prices, where that isn't all of it."""
+    share = run.estimate("cost.trusted_share").mean
+    return {} if share is None or share >= 1.0 else {"trusted_share": share}
+
+
 def write_study(
     folder: str | Path,
     summary: tuple[str, Mapping[str, Any]],

@@ -23,7 +23,7 @@ from sim.statistics.intervals import Estimate
 from sim.studies.answers import check_metrics
 from sim.studies.axes import Axis, Point, Vary, axes_of, points_of, shown
 from sim.studies.constraints import Constraint, parse_constraint
-from sim.studies.study_folders import period_of, table_of, write_study
+from sim.studies.study_folders import doubt_in, period_of, table_of, write_study
 from sim.studies.sweep_words import forms_of
 
 
@@ -92,6 +92,7 @@ class Sweep(Pictured):
                 {
                     "settings": {path: column_value(value) for path, value in point.settings.items()},
                     "metrics": {metric: run.estimate(metric).as_dict() for metric in self.metrics},
+                    **doubt_in(run),
                     **({"keeps": {e.words: e.judge(run, level).answer for e in self.keep}} if self.keep else {}),
                 }
                 for point, run in zip(self.points, self.runs, strict=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sim.fields.messages import capital, list_words
 from sim.fields.metrics import Form, Forms
-from sim.fields.numbers import count, how_many, money_decimals, rounded
+from sim.fields.numbers import count, how_many, money_decimals, percent, rounded
 from sim.runs.answer_words import few_words, stopping_words
 from sim.scenario.month import PER_MONTH, month_in, said_of
 from sim.studies.axes import label_of, value_words
@@ -27,7 +27,7 @@ def sweep_sentences(content: Mapping[str, Any]) -> list[str]:
     if not said or (not cost and not content.get("keep")):
         said += [_extremes(content, name) for name in content["metrics"]]
     if any(name.startswith("cost.") for name in content["metrics"]):
-        said.append(month_in(content).words)
+        said += [month_in(content).words, _doubt(points)]
     said = [*filter(None, [*said, few_words(content["replications"])])] or [
         "No point has a figure that could be shown."
     ]
@@ -35,6 +35,14 @@ def sweep_sentences(content: Mapping[str, Any]) -> list[str]:
         everywhere = ["each metric at every point"]
         said.append(stopping_words(content["precision"], everywhere, content.get("reached")))
     return said
+
+
+def _doubt(points: Sequence[Point]) -> str:
+    """That costs rest on prices that are no list prices: at the point where most of it does."""
+    worst = min(points, key=lambda point: point.get("trusted_share", 1.0), default=None)
+    if worst is None or "trusted_share" not in worst:
+        return ""
+    return f"{percent(1 - worst['trusted_share'])} of the cost at {settings_words(worst)} rests on estimated prices or stand-ins."
 
 
 def settings_words(point: Point) -> str:

@@ -124,6 +124,27 @@ def test_a_sweep_answers_with_the_cheapest() -> None:
     assert "; the dearest is number of VMs of web = 3: 50" in said
 
 
+def test_a_sweep_and_a_size_say_what_rests_on_stand_ins() -> None:
+    """A disk's price is West Europe's everywhere else: in Belgium it is a stand-in; a cost that no one asked for rests on nothing."""
+    group = {"name": "web", "size": "Standard_D2s_v5", "count": 1, "disks": ["P10"]}
+    both = sim.from_dict({"name": "x", "horizon": "7d", "replications": 5, "group": [group]})
+    vary = ["group.web.region=westeurope,belgiumcentral"]
+    found = sim.sweep(both, vary, metrics=["cost.total"])
+    *_, doubt = (each.replace("\N{NO-BREAK SPACE}", " ") for each in sweep_sentences(found.summary()))
+    share = found.estimate("cost.disk", group__web__region="belgiumcentral").mean
+    share /= found.estimate("cost.total", group__web__region="belgiumcentral").mean
+    assert (
+        doubt
+        == f"{100 * share:.1f} % of the cost at region of web = belgiumcentral rests on estimated prices or stand-ins."
+    )
+    hours = sim.sweep(both, vary, metrics=["billed_hours"])
+    assert not any("stand-in" in each for each in sweep_sentences(hours.summary()))
+    belgium = both.replace("group.web.region", "belgiumcentral")
+    sized = sim.size(belgium, "group.web.count=1..2", "availability>=50%", replications=20).summary()
+    assert sized["trusted_share"] == pytest.approx(1 - share)
+    assert "trusted_share" not in sim.size(both, "group.web.count=1..2", "availability>=50%", replications=20).summary()
+
+
 def test_a_sweep_with_a_target_answers_with_the_cheapest_that_keeps_it() -> None:
     """Two VMs give 336 billed hours a week; one does not, whatever it costs."""
     found = sim.sweep(fleet(), ["group.web.count=1,2,3"], metrics=["cost.total"], keep=["billed_hours>=300"])
