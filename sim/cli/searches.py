@@ -194,11 +194,15 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
 
 
 def _print_factors(summary: Mapping[str, Any]) -> None:
-    """A row a factor, the most important first."""
-    factors = summary["factors"]
+    """The most important factor in words, then a row a factor."""
+    from sim.studies.sensitivity import most_important
+
+    factors, form = summary["factors"], Forms(currency=summary["currency"]).of(summary["metric"])
+    terminal.say(most_important(factors, form.label))
+    metric = form.title if form.times == 1.0 else form.label  # the table has shares, not percentages
     columns = [name for name in factors[0] if not name.endswith(("_from", "_to"))] if factors else []
     terminal.print_table(
-        f"{summary['scenario']}: what moves {summary['metric']} ({summary['method']}, {how_many(summary['points'], 'point')}, "
+        f"{summary['scenario']}: what moves {metric} ({summary['method']}, {how_many(summary['points'], 'point')}, "
         f"{how_many(summary['replications'], 'replication')} each, seed {summary['seed']})",
         columns,
         [[_cell(factor[name]) for name in columns] for factor in factors],

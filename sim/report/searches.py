@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.fields.messages import capital
-from sim.fields.metrics import Form
+from sim.fields.metrics import Form, trust_sentence
 from sim.fields.numbers import Scale, compact, estimate, general, how_many, percent, plain
 from sim.report import style
 from sim.report.answer import Table, brief
@@ -17,7 +17,7 @@ from sim.report.style import Drawn
 from sim.scenario.month import month_in
 from sim.studies.axes import label_of, value_words
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, SIGNS, UNDECIDED, Constraint, parse_constraint
-from sim.studies.sensitivity import importance
+from sim.studies.sensitivity import importance, most_important
 
 MOST_BARS = 25
 NBSP = "\N{NO-BREAK SPACE}"
@@ -50,7 +50,8 @@ def _cost_of_answer(study: Study) -> list[str]:
         return []
     times, period = study.said_of
     words = f"It costs {brief(cost * times, study.currency).with_unit(cost * times)} {period}."
-    return [words, *filter(None, [month_in(study.content).words])]
+    doubt = trust_sentence(study.content["trusted_share"]) if "trusted_share" in study.content else ""
+    return [words, *filter(None, [month_in(study.content).words, doubt])]
 
 
 def evidence(study: Study) -> Drawn:
@@ -142,7 +143,7 @@ def build_sensitivity(path: Path) -> Path:
     return write(
         study, figures, [Shown(title="Every setting", figures=figures, tables=[_factors_table(study)])],
         kind="sensitivity", name=study.title, each=f"at each of {how_many(study.content['points'], 'point')}, with common random numbers",
-        answer=[_most_important(study, form)], file="sensitivity.json",
+        answer=[most_important(study.content["factors"], form.label)], file="sensitivity.json",
     )  # fmt: skip
 
 
@@ -315,16 +316,6 @@ def _figure(value: float | None, times: float) -> str:
 
 def _bounds(low: float | None, high: float | None, times: float) -> str:
     return "" if low is None or high is None else f"{_figure(low, times)} to {_figure(high, times)}"
-
-
-def _most_important(study: Study, form: Form) -> str:
-    """Which setting comes first, and whether that is sure."""
-    first, *others = study.content["factors"]
-    words = f"In the ranges given, {form.label} depends most on {label_of(first['factor'])}"
-    low, high = importance(first)[1], importance(others[0])[2] if others else None
-    if low is not None and high is not None and low < high:
-        return f"{words}, though {label_of(others[0]['factor'])} might matter as much: their intervals overlap."
-    return f"{words}."
 
 
 def _shown(value: object) -> str:

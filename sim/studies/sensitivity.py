@@ -30,7 +30,7 @@ from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import mean_interval, variance_of
 from sim.studies.answers import check_metrics
-from sim.studies.axes import bounds_of, changed, format_exact
+from sim.studies.axes import bounds_of, changed, format_exact, label_of
 from sim.studies.compare import compare
 from sim.studies.study_folders import table_of, write_study
 
@@ -272,6 +272,16 @@ def importance(row: Mapping[str, Any]) -> tuple[Any, Any, Any]:
         middle, half = row["mu_star"], row["mu_star_half_width"]
         return middle, middle - half, middle + half
     return row.get("total"), row.get("total_from"), row.get("total_to")
+
+
+def most_important(factors: Sequence[Mapping[str, Any]], label: str) -> str:
+    """Which setting a metric, called *label*, depends on most, and whether that is sure; the factors of a `sensitivity.json`."""
+    first, *others = factors
+    words = f"In the ranges given, {label} depends most on {label_of(first['factor'])}"
+    low, high = importance(first)[1], importance(others[0])[2] if others else None
+    if low is not None and high is not None and low < high:
+        return f"{words}, though {label_of(others[0]['factor'])} might matter as much: their intervals overlap."
+    return f"{words}."
 
 
 def sobol_indices(model: Model, samples: int, seed: int, confidence: float) -> list[dict[str, Any]]:

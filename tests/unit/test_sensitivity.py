@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import sim
+from sim.cli.app import app
 from sim.errors import InputError
 from sim.studies.sensitivity import elementary_effects, parse_factor, sensitivity, sobol_indices
 
@@ -49,6 +51,21 @@ def test_a_tornado_can_be_checked_by_hand(fleet: sim.Scenario, tmp_path: Path):
     assert rows["group.web.durations.stopping"]["swing"] == 0.0
     found.write(tmp_path / "tornado")
     assert (tmp_path / "tornado" / "sensitivity.csv").read_text().startswith("factor,low,high,base,at_low")
+
+
+def test_the_command_answers_in_a_sentence_with_units(
+    fleet: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Which setting matters most, and in what the table's figures are: money, or bare shares."""
+    monkeypatch.chdir(tmp_path)
+    Path("fleet.toml").write_text(fleet.to_toml(), encoding="utf-8")
+    asked = ["sensitivity", "fleet.toml", "--vary", VARY[0], "--no-report"]
+    answer = CliRunner().invoke(app, asked)
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.startswith("In the ranges given, cost depends most on number of VMs of web.")
+    assert "what moves cost (USD) (tornado" in answer.stdout
+    share = CliRunner().invoke(app, [*asked, "--metric", "availability"])
+    assert "what moves availability (tornado" in share.stdout
 
 
 @pytest.mark.slow
