@@ -33,12 +33,15 @@ def compare(
 ) -> None:
     """Paired what-if on common random numbers."""
     from sim import compare, load
+    from sim.studies.answers import check_metrics
 
     overrides = shared.overrides or ()
     scenarios = [load(path, overrides) for path in (base, *(variants or ()))]
     changed = {name: load(base, (*overrides, *paths)) for name, paths in map(change_of, changes or ())}
     if len(changed) < len(changes or ()):
         raise InputError("--variant: two have the same name; each needs its own")
+    for each in (*scenarios, *changed.values()):
+        check_metrics(each, *shared.metrics or ())
     check = conditions_of(shared.fail_if, [*scenarios, *changed.values()])
     found = run_study(
         "compare",
@@ -50,8 +53,9 @@ def compare(
     check({name: (result, found.confidence) for name, result in found.variants.items()})
 
 
-def change_of(words: str) -> tuple[str, list[str]]:
+def change_of(words: str) -> tuple[str, list[tuple[str, object]]]:
     """Name and overrides of `NAME: PATH=VALUE, PATH=VALUE`; a comma inside a value stays."""
+    from sim.scenario.paths import parse_override
     from sim.studies.axes import split_outside
 
     name, colon, rest = (part.strip() for part in words.partition(":"))
@@ -63,7 +67,10 @@ def change_of(words: str) -> tuple[str, list[str]]:
             paths[-1] += f",{part}"
     if not (name and colon) or not paths or not all("=" in path for path in paths):
         raise InputError(f"--variant {words}: write 'NAME: PATH=VALUE', such as 'stop: group.dev.when_off=stop'")
-    return name, paths
+    try:
+        return name, [parse_override(path) for path in paths]
+    except ValueError as error:
+        raise InputError(f"--variant {words}: {error}") from None
 
 
 @options.expanded(*options.STUDY, "metrics")
@@ -107,7 +114,6 @@ def sweep(
 
 def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> None:
     """For each variant its differences from the base, with their confidence."""
-    from sim.runs.metrics import check_metric
     from sim.runs.run_result import AS_ASKED
     from sim.scenario.month import month_in
     from sim.studies.cost_words import cost_answer, verdict_words
@@ -120,7 +126,8 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
     written = terminal.forms(base, summary["currency"])
     month = month_in(summary)
     for metric in metrics or ():
-        check_metric(metric, base)
+        if metric not in base:
+            terminal.note(f"--metric {metric}: {summary['base']} has no value of it")
     for variant, differences in summary["differences"].items():
         rows = []
         for name in metrics or terminal.SUMMARY:

@@ -75,7 +75,7 @@ def _cards(money: CostAnswer) -> list[Card]:
     if not money.savings:
         return []
     best, each = money.savings[0], money.period or "in the period"
-    share = "" if best.relative is None else f" ({percent(abs(best.relative))})"
+    share = f" ({words})" if (words := best.share_words(1)) else ""
     return [
         Card(what=style.shorten(what, 40), value=best.money(amount), unit=money.currency, note=note)
         for what, amount, note in (

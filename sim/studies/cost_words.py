@@ -59,6 +59,13 @@ class Saving:
         """Of the base's cost."""
         return self.change / self.before if self.before else None
 
+    def share_words(self, decimals: int) -> str:
+        """The same as a percentage without a sign; an increase of 100 % is not all there is, so it needs no "> 99 %"."""
+        if self.relative is None:
+            return ""
+        share = abs(self.relative)
+        return percent(round(share, 2 + decimals) if self.change > 0 and share > 0.5 else share, decimals)
+
     @property
     def decimals(self) -> int:
         """Of amounts, as far as the interval supports them; negative: tens, hundreds ..."""
@@ -112,7 +119,7 @@ class CostAnswer:
             return f"Whether {name} saves money is undecided: it costs {how} {unit}{apart}{self._served(of)}."
         if not of.matters:
             return f"{name} costs practically the same as {self.base}: {how} {unit}{self._served(of)}."
-        share = "" if of.relative is None else f"{percent(abs(of.relative), 0 if abs(of.relative) >= 0.1 else 1)}"
+        share = of.share_words(0 if of.relative and abs(of.relative) >= 0.1 else 1)
         certain = "; ".join(each for each in (share, self._bounds(of)) if each)
         amount, certain = f"{of.money(abs(of.change))} {unit}", f" ({certain})" if certain else ""
         if of.change < 0:

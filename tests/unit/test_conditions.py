@@ -71,21 +71,21 @@ def test_a_metric_without_a_value_is_no_met_condition(file: str):
 
 
 @pytest.mark.parametrize(
-    ("words", "paths"),
+    ("words", "changes"),
     [
-        ("a: x=1, y.z=2", ["x=1", "y.z=2"]),
+        ("a: x=1, y.z=2", [("x", 1), ("y.z", 2)]),
         (
             'a: group.vm.cycle.on={dist="exponential", mean="30s"}, seed=2',
-            ['group.vm.cycle.on={dist="exponential", mean="30s"}', "seed=2"],
+            [("group.vm.cycle.on", {"dist": "exponential", "mean": "30s"}), ("seed", 2)],
         ),
-        ("a: group.vm.zones=[1, 2], seed=2", ["group.vm.zones=[1, 2]", "seed=2"]),
-        ('a: title="x, y=1"', ['title="x, y=1"']),
-        ("a: title=x, y", ["title=x,y"]),
+        ("a: group.vm.zones=[1, 2], seed=2", [("group.vm.zones", [1, 2]), ("seed", 2)]),
+        ('a: title="x, y=1"', [("title", "x, y=1")]),
+        ("a: title=x, y", [("title", "x,y")]),
     ],
 )
-def test_a_comma_inside_a_value_stays(words: str, paths: list[str]):
+def test_a_comma_inside_a_value_stays(words: str, changes: list[tuple[str, object]]):
     """In tables, lists and quotes."""
-    assert change_of(words) == ("a", paths)
+    assert change_of(words) == ("a", changes)
 
 
 def test_a_variant_is_the_base_with_a_change(file: str):
@@ -102,9 +102,30 @@ def test_a_variant_is_the_base_with_a_change(file: str):
     assert costs["two"]["vms.created"]["mean"] == 1
 
 
-@pytest.mark.parametrize("words", ["cheap", "cheap: nothing", ": horizon=1d", "a: horizon=12h|a: horizon=13h"])
+@pytest.mark.parametrize(
+    "words", ["cheap", "cheap: nothing", ": horizon=1d", "a: horizon=1d, =3", "a: horizon=12h|a: horizon=13h"]
+)
 def test_a_variant_without_name_or_change_is_refused(file: str, words: str):
     """And two of one name."""
     options = [part for each in words.split("|") for part in ("--variant", each)]
     found = CliRunner().invoke(app, ["compare", file, *options])
     assert "--variant" in str(found.exception)
+
+
+def test_a_fault_of_a_variant_is_no_fault_of_set(file: str):
+    """It names the place and the value; `--set` was not on the command line."""
+    found = CliRunner().invoke(app, ["compare", file, "--variant", "a: group.vm.cont=2"])
+    assert str(found.exception).startswith(
+        'group.vm.cont = 2: group.vm.cont: there is no such key (did you mean "count"?)'
+    )
+
+
+def test_a_metric_that_no_comparison_has_is_refused_before_anything_is_simulated(file: str, tmp_path: Path):
+    """It was refused after the run, when the folder had been written; a metric without a value is said instead."""
+    command = ["compare", file, "--variant", "two: group.vm.count=2", "--no-report", "--out", str(tmp_path / "out")]
+    found = CliRunner().invoke(app, [*command, "--metric", "cost.totl"])
+    assert "no metric 'cost.totl'; did you mean cost.total" in str(found.exception)
+    assert not (tmp_path / "out").exists()
+    found = CliRunner().invoke(app, [*command, "--metric", "hosts.used_share"])
+    assert found.exit_code == 0, found.exception
+    assert "hosts.used_share: " in found.stderr

@@ -154,3 +154,10 @@ def test_what_matters_in_practice_depends_on_the_unit(metric: str, mean: float, 
     assert matters(metric, entry, base) is does
     assert verdict_words(metric, entry, base) == ("worse" if does else "no practical difference")
     assert verdict_words(metric, entry | {"verdict": "undecided"}, base) == "undecided"
+
+
+def test_twice_the_cost_is_100_percent_more():
+    """A hair less, too: an increase has no end at 100 %; a saving has, and is not all where it is nearly all."""
+    assert "more than today (100 %): " in said(twice=cost(199.999, verdict="worse"))[0]
+    assert "a month (> 99 %): " in said(nothing=cost(-199.999))[0]
+    assert answer(twice=cost(199.999, verdict="worse")).savings[0].share_words(1).startswith("100.0")
