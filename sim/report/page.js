@@ -29,7 +29,7 @@ const copy = async (text) => {
   }
 };
 for (const table of document.querySelectorAll("table")) {
-  const body = table.tBodies[0], rows = [...body.rows], caption = table.caption.textContent;
+  const body = table.tBodies[0], rows = [...body.rows], caption = table.caption.textContent.trim();
   const tools = make("div", { className: "tools" });
   if (rows.length > 7) {
     const filter = make("input", { type: "search", placeholder: "filter" });

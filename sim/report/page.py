@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim.errors import ResultError
+from sim.fields.messages import capital
 from sim.fields.numbers import how_many, length
 from sim.report import answer, clock, sections, style
 from sim.report.folder import ReportedRun
@@ -69,6 +70,7 @@ def fill(*, sections: Sequence[Shown], description: str = "", warnings: Sequence
     )
     # An inline picture needs no namespace; its text was escaped when it was drawn.
     templates.filters["inline"] = lambda svg: Markup(svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1))
+    templates.filters["capital"] = capital
     looks, script = _style_sheet(), (HERE / "page.js").read_text(encoding="utf-8")
     return templates.get_template("page.html.j2").render(
         sections=sections, description=description, warnings=warnings, style=Markup(looks), style_hash=_digest(looks),

@@ -84,22 +84,22 @@ def _options(study: Study) -> Table:
 
 
 def _bought(study: Study) -> Table:
+    form = _form(study)
     rows = [
         [
-            option["name"], each["size"] or "savings plan", each["region"] or "all", plain(each["amount"], 0 if each["size"] else 2),
-            f"{each['low']:g} to {each['high']:g}", percent(each["utilisation"]), percent(each["break_even"]), percent(each["coverage"]),
-            percent(each["effective_savings_rate"]), _form(study).text(each["newsvendor"]["saving_per_month"]) if each["newsvendor"] else "",
-            "" if each["trusted_price"] else "estimate or stand-in",
+            option["name"], f"{each['size']}, {each['region']}" if each["size"] else f"savings plan, {study.currency} an hour",
+            plain(each["amount"], 0 if each["size"] else 2), f"{each['low']:g} to {each['high']:g}" if each["low"] < each["high"] else "",
+            percent(each["utilisation"]), percent(each["break_even"]), percent(each["coverage"]), percent(each["effective_savings_rate"]),
+            form.text(each["newsvendor"]["saving_per_month"]) if each["newsvendor"] else "",
         ]
         for option in told_apart(study.content["options"])
         for each in option["bought"]
     ]  # fmt: skip
     return Table(
         columns=[
-            "buy", "what", "region", "amount", "not distinguishable", "utilisation", "pays from", "coverage", "effective savings rate",
-            "saves at most", "price",
+            "buy", "what", "amount", "or", "utilisation", "pays from", "coverage", "effective savings rate", "saves at most",
         ],
-        rows=rows, words=3,
-        note=f"Amounts: VMs; of a savings plan {study.currency} an hour. Saves at most: the best amount of it by itself, if any fraction "
+        rows=rows, words=2,
+        note="Or: amounts that can't be distinguished from it. Saves at most: the best amount of it by itself, if any fraction "
         "could be bought (the newsvendor bound); only where its units are worth the same.",
     )  # fmt: skip
