@@ -61,10 +61,12 @@ def unhandled(event: Event, now_s: float) -> BaseException:
         return wrong
     at = f"{now_s / SECONDS_PER_HOUR:.3f} h"
     if isinstance(event, PlugInProcess):
-        told = PlugInError(f"{event.who} failed at {at} ({type(wrong).__name__}: {wrong})")
+        error = PlugInError(f"{event.who} failed at {at} ({type(wrong).__name__}: {wrong})")
     elif not isinstance(event, simpy.Process):
-        told = PlugInError(f"an event that nobody waits for was made to fail at {at} ({type(wrong).__name__}: {wrong})")
+        error = PlugInError(
+            f"an event that nobody waits for was made to fail at {at} ({type(wrong).__name__}: {wrong})"
+        )
     else:
         return wrong
-    told.__cause__ = wrong
-    return told
+    error.__cause__ = wrong
+    return error
